@@ -1,2 +1,61 @@
-//! Placeholder.
-fn main() {}
+//! The project's own chores: `cargo xtask <command>` prepares a machine and runs what people and CI run.
+//!
+//! Invariant: this crate is compiled first on a fresh machine, so it depends on `anyhow` alone.
+//! It must not know the host's types; it starts programs and reads files.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line program talks to its terminal"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+mod bench;
+mod deny;
+mod guests;
+mod paths;
+mod setup;
+mod shell;
+mod test;
+mod toolchain;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  setup               install what guests need (the WebAssembly targets of Rust); does nothing when all is there
+  guests [NAME...]    build the guest components to target/guests/<name>.wasm
+  test [ARGS...]      setup, guests, documentation tests, then every test; ARGS go to the test runner
+  bench [ARGS...]     setup, guests, then the benchmark program in release; ARGS go to it
+  deny                check bans, licences and sources of all dependencies, and advisories where reachable
+  help                this text
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_else(|| "help".to_owned());
+    let rest: Vec<String> = args.collect();
+    match run(&command, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, rest: &[String]) -> Result<()> {
+    match command {
+        "setup" => setup::run().map(drop),
+        "guests" => guests::run(rest),
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
+        "deny" => deny::run(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => bail!("no command `{other}`; `cargo xtask help` lists them"),
+    }
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask test`: from a bare machine to all tests run.
+//!
+//! Invariant: the last lines are the test runner's own summary, which is what CI and people read.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{guests, paths, shell};
+
+/// Builds what the tests need and runs them; `args` go to the runner.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    guests::run(&[])?;
+    // Documentation tests first, so that the long run's summary stays at the end. Filters mean the long run alone.
+    let docs = if args.is_empty() {
+        shell::loud(&mut cargo(&["test", "--workspace", "--doc", "--quiet"]))
+    } else {
+        Ok(())
+    };
+    let tests = shell::loud(runner().args(args));
+    match (docs, tests) {
+        (Ok(()), Ok(())) => Ok(()),
+        (Err(docs), Ok(())) => {
+            bail!("the tests passed, the documentation tests above did not: {docs:#}")
+        }
+        (_, Err(tests)) => Err(tests),
+    }
+}
+
+fn runner() -> Command {
+    if paths::on_path("cargo-nextest").is_none() {
+        eprintln!(
+            "cargo-nextest is not installed, `cargo test` does it too (slower; `cargo install --locked cargo-nextest`)."
+        );
+        return cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+    }
+    let profile = if std::env::var_os("CI").is_some() {
+        "ci"
+    } else {
+        "default"
+    };
+    cargo(&[
+        "nextest",
+        "run",
+        "--workspace",
+        "--all-targets",
+        "--profile",
+        profile,
+    ])
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(args).current_dir(paths::root());
+    cargo
+}
