@@ -1,1 +1,15 @@
-//! Warren.
+//! Warren: a multi-tenant WebAssembly host for AI agents.
+//!
+//! Data flows one way: `api` → `dispatch` → `sandbox` → `turn` → the domain (`registry`, `events`,
+//! `memory`) → `store`. `ARCHITECTURE.md` draws the house; each module's first lines say what it must
+//! not know.
+
+pub mod bus;
+pub mod clock;
+pub mod error;
+pub mod events;
+pub mod id;
+pub mod identity;
+pub mod memory;
+pub mod registry;
+pub mod turn;

@@ -1,0 +1,38 @@
+//! The messenger between the store and everything that waits for it.
+//!
+//! Invariant: the store is the truth. An announcement is a hint sent after a commit; losing one costs
+//! latency until the next poll, never data. Announcements of one tenant come in commit order.
+
+use std::sync::Arc;
+
+use crate::events::Event;
+use crate::id::TenantId;
+use crate::turn::Delivery;
+
+pub mod local;
+
+/// What a commit changed.
+#[derive(Debug, Clone)]
+pub enum Announcement {
+    /// Events were appended, with these deliveries. Both in order of position.
+    Appended {
+        /// The events.
+        events: Vec<Arc<Event>>,
+        /// Their deliveries.
+        deliveries: Vec<Delivery>,
+    },
+    /// Something was scheduled or put back for a retry: there may be a sooner due time.
+    DueChanged,
+    /// Agents were deployed, rolled back, paused, resumed or deleted.
+    AgentsChanged,
+    /// The tenant was made.
+    TenantCreated,
+    /// The tenant was deleted.
+    TenantDeleted,
+}
+
+/// Carries announcements. Called by the store's writer after each commit, so it must not block.
+pub trait Bus: Send + Sync {
+    /// Tell whoever waits.
+    fn announce(&self, tenant: TenantId, announcement: Announcement);
+}

@@ -1,0 +1,137 @@
+//! The one error that crosses module boundaries, with a variant for each thing a caller can do about it.
+//!
+//! Invariant: a variant carries values, never a formatted sentence, and is decided on by matching, never
+//! by its text. The mapping to HTTP lives in `api::error`, the one to guests in `sandbox::boundary`.
+//! This module knows neither.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
+/// `Result` with the host's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was not done. Nothing was changed when one is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input breaks a rule. Sending the same again cannot work.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which field, as the caller named it.
+        field: Cow<'static, str>,
+        /// The value and the rule, in words.
+        reason: String,
+    },
+    /// The caller is known and may not do this.
+    #[error("denied: {what} needs the grant `{grant}`")]
+    Denied {
+        /// What was asked for.
+        what: Cow<'static, str>,
+        /// The grant it takes.
+        grant: Cow<'static, str>,
+    },
+    /// There is no such thing, or it is not the caller's to see: the two are not told apart.
+    #[error("no {what} named `{name}`")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// It contradicts what is there.
+    #[error("{what}: {reason}")]
+    Conflict {
+        /// What kind of thing.
+        what: &'static str,
+        /// What contradicts what.
+        reason: String,
+    },
+    /// The input itself is over a size limit.
+    #[error("{limit} is {max} {unit}, got {got}")]
+    TooLarge {
+        /// The limit's name.
+        limit: &'static str,
+        /// Its unit.
+        unit: &'static str,
+        /// Its value.
+        max: u64,
+        /// What was asked.
+        got: u64,
+    },
+    /// A quota or capacity is used up; later it may not be.
+    #[error("{limit} is {max} {unit}, all used")]
+    Exhausted {
+        /// The limit's name.
+        limit: &'static str,
+        /// Its unit.
+        unit: &'static str,
+        /// Its value.
+        max: u64,
+    },
+    /// It cannot be done right now.
+    #[error("{what} is not available: {reason}")]
+    Unavailable {
+        /// What cannot be reached or used.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A defect or a broken machine. Clients see only an id of it.
+    #[error("internal error: {context}")]
+    Internal {
+        /// What was being done.
+        context: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// An [`Error::Invalid`].
+    pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::NotFound`].
+    pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
+        Self::NotFound {
+            what,
+            name: name.into(),
+        }
+    }
+
+    /// An [`Error::Conflict`].
+    pub fn conflict(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::Conflict {
+            what,
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::Internal`].
+    pub fn internal(
+        context: &'static str,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::Internal {
+            context,
+            source: source.into(),
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Exhausted { .. } | Self::Unavailable { .. } => true,
+            Self::Invalid { .. }
+            | Self::Denied { .. }
+            | Self::NotFound { .. }
+            | Self::Conflict { .. }
+            | Self::TooLarge { .. }
+            | Self::Internal { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Who is asking: tenants, API keys, and the [`TenantScope`] that every touch of data begins with.
+//!
+//! Invariant: a scope is built in two places only, the auth extractor (`api::auth`) and the dispatcher,
+//! and cannot be changed afterwards. There is no `Default` and no conversion from a [`TenantId`].
+//! This module knows nothing of HTTP or SQL.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::id::{AgentName, CustomerId, KeyName, TenantId, TenantName, UserId};
+
+mod key;
+
+pub use key::{ApiKeySecret, KeyHasher, KeyId};
+
+/// Who acts inside a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// An agent in its turn.
+    Agent(AgentName),
+    /// The holder of an API key.
+    Client(KeyName),
+    /// The host itself: moving deliveries, firing timers, sweeping.
+    Host,
+}
+
+impl Principal {
+    /// How it is stamped as the `source` of events: `agent/<name>`, `client/<key>` or `host`.
+    pub fn source(&self) -> Arc<str> {
+        match self {
+            Self::Agent(name) => format!("agent/{name}").into(),
+            Self::Client(name) => format!("client/{name}").into(),
+            Self::Host => "host".into(),
+        }
+    }
+}
+
+/// For whom something is done. The first argument of everything that touches data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantScope {
+    tenant: TenantId,
+    principal: Principal,
+    customer: Option<CustomerId>,
+    user: Option<UserId>,
+}
+
+impl TenantScope {
+    /// For a request that was authenticated. Only the auth extractor calls this.
+    pub fn for_request(
+        tenant: TenantId,
+        key: KeyName,
+        customer: Option<CustomerId>,
+        user: Option<UserId>,
+    ) -> Self {
+        Self {
+            tenant,
+            principal: Principal::Client(key),
+            customer,
+            user,
+        }
+    }
+
+    /// For a turn: customer and user are those of the event being handled, never the agent's own.
+    /// Only the dispatcher calls this.
+    pub fn for_turn(
+        tenant: TenantId,
+        agent: AgentName,
+        customer: Option<CustomerId>,
+        user: Option<UserId>,
+    ) -> Self {
+        Self {
+            tenant,
+            principal: Principal::Agent(agent),
+            customer,
+            user,
+        }
+    }
+
+    /// For the dispatcher's own work on a tenant's queue. Only the dispatcher calls this.
+    pub fn for_dispatch(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            principal: Principal::Host,
+            customer: None,
+            user: None,
+        }
+    }
+
+    /// The same tenant, customer and user, acted for by a tool that was called inside the turn.
+    #[must_use]
+    pub fn nested(&self, agent: AgentName) -> Self {
+        Self {
+            principal: Principal::Agent(agent),
+            ..self.clone()
+        }
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Who acts.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The tenant's customer on whose behalf.
+    pub fn customer(&self) -> Option<&CustomerId> {
+        self.customer.as_ref()
+    }
+
+    /// The end user on whose behalf.
+    pub fn user(&self) -> Option<&UserId> {
+        self.user.as_ref()
+    }
+}
+
+/// A tenant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Random, never reused.
+    pub id: TenantId,
+    /// Unique on the host.
+    pub name: TenantName,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Its share of the host relative to others, 1 to 100.
+    pub weight: u32,
+}
+
+/// What is kept of an API key: never the secret.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// The part of the key that finds it.
+    pub id: KeyId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Unique in the tenant.
+    pub name: KeyName,
+    /// Keyed hash of the whole key.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked: Option<Timestamp>,
+}
+
+/// Tenants and keys. The one storage trait without a scope: only the operator reaches it.
+#[async_trait]
+pub trait AdminStore: Send + Sync {
+    /// Make a tenant and its directory. `Conflict` if the name is taken.
+    async fn create_tenant(&self, tenant: Tenant) -> Result<()>;
+    /// All tenants by name, after `after`.
+    async fn list_tenants(&self, after: Option<TenantName>, limit: u32) -> Result<Vec<Tenant>>;
+    /// `NotFound` if there is none of that name.
+    async fn get_tenant(&self, name: &TenantName) -> Result<Tenant>;
+    /// Every tenant's id and weight, for the dispatcher at start.
+    async fn all_tenants(&self) -> Result<Vec<Tenant>>;
+    /// Remove a tenant, its keys and its directory: nothing of it is left.
+    async fn delete_tenant(&self, name: &TenantName) -> Result<()>;
+    /// Keep a key. `Conflict` if the tenant has one of that name that is not revoked.
+    async fn create_key(&self, key: ApiKey) -> Result<()>;
+    /// A tenant's keys by name.
+    async fn list_keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>>;
+    /// Revoke a key from now on. `NotFound` if there is none of that name.
+    async fn revoke_key(&self, tenant: TenantId, name: &KeyName, at: Timestamp) -> Result<()>;
+    /// The key of this id, revoked ones included.
+    async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>>;
+}

@@ -1,0 +1,222 @@
+//! Who can do what: agents, their versions and manifests, event definitions and schemas.
+//!
+//! Invariant: a version never changes; an agent points at one of its versions, and a turn keeps the
+//! one it began with. This module knows nothing of HTTP, SQL or Wasm.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::events::{Json, Topic};
+use crate::id::{AgentId, AgentName, Digest, EventType};
+use crate::identity::TenantScope;
+
+mod directory;
+mod grant;
+mod manifest;
+
+pub use directory::Directory;
+pub use grant::{Grant, GrantSet};
+pub use manifest::{
+    ATTEMPTS_MAX, AgentKind, CONCURRENCY_MAX, Capability, DESCRIPTION_BYTES_MAX,
+    MANIFEST_BYTES_MAX, MANIFEST_LIST_MAX, Manifest, Produced, Settings, Subscription,
+    TIMEOUT_MS_MAX,
+};
+
+/// Most versions kept of one agent; older ones that are not current are forgotten first.
+pub const VERSIONS_PER_AGENT_MAX: u32 = 100;
+/// Most agents in a tenant.
+pub const AGENTS_PER_TENANT_MAX: u64 = 1_000;
+
+/// Whether an agent gets turns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum AgentStatus {
+    /// It does.
+    Active,
+    /// Its deliveries wait until somebody resumes it.
+    Paused,
+    /// Its deliveries wait: it took the host down. An operator releases it.
+    Quarantined {
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl AgentStatus {
+    /// `active`, `paused` or `quarantined`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Quarantined { .. } => "quarantined",
+        }
+    }
+}
+
+/// An agent.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    /// Its number in the tenant.
+    pub id: AgentId,
+    /// Its name in the tenant.
+    pub name: AgentName,
+    /// Whether it gets turns.
+    pub status: AgentStatus,
+    /// The number of the version that new turns run.
+    pub version: u32,
+    /// That version's component.
+    pub digest: Digest,
+    /// That version's manifest.
+    pub manifest: Arc<Manifest>,
+    /// What it may do: what the manifest asks for, as far as the tenant granted it.
+    pub grants: GrantSet,
+    /// Configuration values that the tenant set.
+    pub config: Arc<BTreeMap<String, String>>,
+    /// When it was first pushed.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+}
+
+/// A version of an agent.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// Its component.
+    pub digest: Digest,
+    /// Bytes as uploaded.
+    pub component_bytes: u64,
+    /// Its manifest.
+    pub manifest: Arc<Manifest>,
+    /// What it was granted.
+    pub grants: GrantSet,
+    /// When it was pushed.
+    pub created: Timestamp,
+}
+
+/// A version about to be deployed: intake has checked and compiled it.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// Whose.
+    pub name: AgentName,
+    /// Its component.
+    pub digest: Digest,
+    /// Bytes as uploaded.
+    pub component_bytes: u64,
+    /// What it says of itself.
+    pub manifest: Arc<Manifest>,
+    /// What it gets.
+    pub grants: GrantSet,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What a deploy did.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The agent as it is now.
+    pub agent: Agent,
+    /// Whether there was none of that name before.
+    pub created: bool,
+    /// Whether this very version was current already: nothing was done.
+    pub unchanged: bool,
+}
+
+/// Agents of a tenant.
+#[async_trait]
+pub trait AgentStore: Send + Sync {
+    /// Make a version the current one, subscriptions included, in one transaction. A digest that the
+    /// agent had before becomes current again under its old number.
+    async fn deploy(&self, scope: &TenantScope, version: NewVersion) -> Result<Deployed>;
+    /// Everything about the tenant's agents as of the last commit: cheap, shared, never stale.
+    async fn directory(&self, scope: &TenantScope) -> Result<Arc<Directory>>;
+    /// Versions of an agent, newest first.
+    async fn versions(&self, scope: &TenantScope, name: &AgentName) -> Result<Vec<Version>>;
+    /// Point an agent at the version of this number, or at the one before the current.
+    /// `NotFound` if there is no such agent or version.
+    async fn rollback(
+        &self,
+        scope: &TenantScope,
+        name: &AgentName,
+        to: Option<u32>,
+        now: Timestamp,
+    ) -> Result<Agent>;
+    /// Pause, resume, quarantine or release.
+    async fn set_status(
+        &self,
+        scope: &TenantScope,
+        name: &AgentName,
+        status: AgentStatus,
+        now: Timestamp,
+    ) -> Result<Agent>;
+    /// Replace the configuration values.
+    async fn set_config(
+        &self,
+        scope: &TenantScope,
+        name: &AgentName,
+        config: BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Result<Agent>;
+    /// Remove an agent, its versions and its waiting deliveries. Its past turns stay readable.
+    async fn delete(&self, scope: &TenantScope, name: &AgentName) -> Result<()>;
+}
+
+/// An event type that somebody declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventDefinition {
+    /// The type.
+    pub event_type: EventType,
+    /// Its topic.
+    pub topic: Topic,
+    /// What it means.
+    pub description: String,
+    /// The name of the schema of its payload: the payload is checked against its latest version.
+    pub schema: Option<String>,
+}
+
+/// A version of a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    /// Its name.
+    pub name: String,
+    /// 1, 2, 3 …
+    pub version: u32,
+    /// The schema.
+    pub body: Json,
+    /// When it was registered.
+    pub created: Timestamp,
+}
+
+/// Event definitions and schemas of a tenant. Declared by hand; those that manifests declare are in the
+/// [`Directory`].
+#[async_trait]
+pub trait CatalogStore: Send + Sync {
+    /// Register or replace a definition.
+    async fn put_event(&self, scope: &TenantScope, definition: EventDefinition) -> Result<()>;
+    /// Remove a definition. `NotFound` if there is none.
+    async fn delete_event(&self, scope: &TenantScope, event_type: &EventType) -> Result<()>;
+    /// All definitions, by type; at most [`EVENT_DEFINITIONS_MAX`] exist.
+    async fn events(&self, scope: &TenantScope) -> Result<Vec<EventDefinition>>;
+    /// Register the next version of a schema. The latest one again is not a new version.
+    async fn put_schema(
+        &self,
+        scope: &TenantScope,
+        name: &str,
+        body: Json,
+        now: Timestamp,
+    ) -> Result<Schema>;
+    /// This version, or the latest. `NotFound` if there is none.
+    async fn schema(&self, scope: &TenantScope, name: &str, version: Option<u32>)
+    -> Result<Schema>;
+    /// The latest version of each schema, by name.
+    async fn schemas(&self, scope: &TenantScope) -> Result<Vec<Schema>>;
+}
+
+/// Most event definitions in a tenant.
+pub const EVENT_DEFINITIONS_MAX: u64 = 10_000;

@@ -1,0 +1,125 @@
+//! A tenant's agents as one shared, immutable value: replaced by the commit that changes an agent, read
+//! without a query by everything that routes events.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::events::{Json, Topic};
+use crate::id::{AgentId, AgentName, EventType};
+
+use super::{Agent, AgentKind, AgentStatus, EventDefinition};
+
+/// Everything about a tenant's agents as of one commit.
+#[derive(Debug, Default)]
+pub struct Directory {
+    by_name: BTreeMap<AgentName, Arc<Agent>>,
+    by_id: HashMap<AgentId, Arc<Agent>>,
+    subscribers: HashMap<(Topic, EventType), Arc<[AgentId]>>,
+    definitions: BTreeMap<EventType, EventDefinition>,
+}
+
+impl Directory {
+    /// From all agents and all event definitions of a tenant.
+    pub fn new(agents: Vec<Agent>, definitions: Vec<EventDefinition>) -> Self {
+        let mut subscribers: HashMap<(Topic, EventType), Vec<AgentId>> = HashMap::new();
+        for agent in &agents {
+            for subscription in &agent.manifest.subscriptions {
+                let key = (subscription.topic, subscription.event_type.clone());
+                subscribers.entry(key).or_default().push(agent.id);
+            }
+        }
+        let agents: Vec<Arc<Agent>> = agents.into_iter().map(Arc::new).collect();
+        Self {
+            by_id: agents.iter().map(|a| (a.id, Arc::clone(a))).collect(),
+            by_name: agents.into_iter().map(|a| (a.name.clone(), a)).collect(),
+            subscribers: subscribers
+                .into_iter()
+                .map(|(key, ids)| (key, ids.into()))
+                .collect(),
+            definitions: definitions
+                .into_iter()
+                .map(|d| (d.event_type.clone(), d))
+                .collect(),
+        }
+    }
+
+    /// The agent of this name.
+    pub fn get(&self, name: &AgentName) -> Result<&Arc<Agent>> {
+        self.by_name
+            .get(name)
+            .ok_or_else(|| Error::not_found("agent", name.as_str()))
+    }
+
+    /// The agent of this number, if it still exists.
+    pub fn by_id(&self, id: AgentId) -> Option<&Arc<Agent>> {
+        self.by_id.get(&id)
+    }
+
+    /// All agents by name.
+    pub fn agents(&self) -> impl Iterator<Item = &Arc<Agent>> {
+        self.by_name.values()
+    }
+
+    /// How many agents there are.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// Who gets a delivery of an event of this topic and type: paused agents too, theirs wait.
+    pub fn subscribers(&self, topic: Topic, event_type: &EventType) -> Arc<[AgentId]> {
+        // Cloning the key costs a reference count, not an allocation.
+        self.subscribers
+            .get(&(topic, event_type.clone()))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The definition registered for a type.
+    pub fn definition(&self, event_type: &EventType) -> Option<&EventDefinition> {
+        self.definitions.get(event_type)
+    }
+
+    /// All definitions registered by hand, by type.
+    pub fn definitions(&self) -> impl Iterator<Item = &EventDefinition> {
+        self.definitions.values()
+    }
+
+    /// The one active tool that answers action requests of this type.
+    ///
+    /// # Errors
+    /// `NotFound` without one, `Conflict` with several.
+    pub fn tool_for(&self, event_type: &EventType) -> Result<&Arc<Agent>> {
+        let ids = self.subscribers(Topic::ActionRequests, event_type);
+        let mut tools = ids.iter().filter_map(|id| self.by_id(*id)).filter(|agent| {
+            agent.manifest.kind == AgentKind::Tool && agent.status == AgentStatus::Active
+        });
+        match (tools.next(), tools.next()) {
+            (Some(tool), None) => Ok(tool),
+            (Some(one), Some(two)) => Err(Error::conflict(
+                "tool",
+                format!(
+                    "`{}` and `{}` both consume `{event_type}`: pause one",
+                    one.name, two.name
+                ),
+            )),
+            (None, _) => Err(Error::not_found(
+                "active tool for event type",
+                event_type.as_str(),
+            )),
+        }
+    }
+}
+
+/// Compile a schema, or say why it is not one. References to other documents are refused: a schema must
+/// not make the host fetch anything.
+pub(super) fn compile_schema(schema: &Json) -> std::result::Result<jsonschema::Validator, String> {
+    let value: serde_json::Value =
+        serde_json::from_str(schema.as_str()).map_err(|e| e.to_string())?;
+    jsonschema::draft202012::new(&value).map_err(|e| e.to_string())
+}
