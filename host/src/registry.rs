@@ -18,6 +18,8 @@ use crate::identity::TenantScope;
 mod directory;
 mod grant;
 mod manifest;
+mod schema;
+mod search;
 
 pub use directory::Directory;
 pub use grant::{Grant, GrantSet};
@@ -26,6 +28,8 @@ pub use manifest::{
     MANIFEST_BYTES_MAX, MANIFEST_LIST_MAX, Manifest, Produced, Settings, Subscription,
     TIMEOUT_MS_MAX,
 };
+pub use schema::{SchemaCache, VIOLATIONS_MAX, Violation, compile as compile_schema};
+pub use search::{AgentQuery, EventQuery, FIND_LIMIT_MAX, FoundEvent};
 
 /// Most versions kept of one agent; older ones that are not current are forgotten first.
 pub const VERSIONS_PER_AGENT_MAX: u32 = 100;

@@ -17,7 +17,27 @@ use crate::id::{AgentId, AgentName, EventId, Label, Position, TurnId};
 use crate::identity::TenantScope;
 use crate::memory::{KeyRange, KnowledgeWrite, ProcedureWrite, WorkingKey, WorkingSpace};
 
+mod calls;
+mod end;
+mod limits;
+mod logging;
+mod lookup;
+mod publishing;
+mod recall;
 mod record;
+mod remember;
+mod stage;
+mod staged;
+mod working;
+
+pub use calls::NestedCall;
+pub use end::TurnEnd;
+pub use limits::TurnLimits;
+pub use logging::guest_text;
+pub use publishing::{Draft, When, check_extensions, short};
+pub use recall::EpisodeSelect;
+pub use remember::{NewEntry, NewProcedure};
+pub use stage::{Budget, LimitPassed, Services, Turn, TurnInput, TurnOutput};
 
 pub use record::{CallRecord, LogLevel, LogLine, TurnOutcome, TurnRecord};
 

@@ -15,7 +15,7 @@ pub const JSON_BYTES_MAX: usize = 256 * 1024;
 pub const JSON_DEPTH_MAX: usize = 64;
 
 /// A JSON value as text.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Json(Arc<str>);
 
 impl Json {

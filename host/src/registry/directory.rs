@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::events::{Json, Topic};
+use crate::events::Topic;
 use crate::id::{AgentId, AgentName, EventType};
 
 use super::{Agent, AgentKind, AgentStatus, EventDefinition};
@@ -114,12 +114,4 @@ impl Directory {
             )),
         }
     }
-}
-
-/// Compile a schema, or say why it is not one. References to other documents are refused: a schema must
-/// not make the host fetch anything.
-pub(super) fn compile_schema(schema: &Json) -> std::result::Result<jsonschema::Validator, String> {
-    let value: serde_json::Value =
-        serde_json::from_str(schema.as_str()).map_err(|e| e.to_string())?;
-    jsonschema::draft202012::new(&value).map_err(|e| e.to_string())
 }

@@ -244,7 +244,7 @@ impl Manifest {
             .chain(self.produces.iter().map(|p| (&p.event_type, &p.schema)));
         for (event_type, schema) in schemas {
             if let Some(schema) = schema {
-                super::directory::compile_schema(schema).map_err(|reason| {
+                super::schema::compile(schema).map_err(|reason| {
                     Error::invalid("manifest.schema", format!("of `{event_type}`: {reason}"))
                 })?;
             }

@@ -1,0 +1,206 @@
+//! Finding agents and event types in a [`Directory`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::events::Topic;
+use crate::id::{AgentName, EventType};
+
+use super::{Agent, AgentStatus, Directory};
+
+/// Most rows of a page.
+pub const FIND_LIMIT_MAX: u32 = 100;
+
+/// Which agents to look for. All that is given must match.
+#[derive(Debug, Clone, Default)]
+pub struct AgentQuery {
+    /// Part of the name, in any case.
+    pub name: Option<String>,
+    /// `tool`, `worker`, `planner` or `agent`.
+    pub kind: Option<String>,
+    /// The type of an event that it consumes.
+    pub consumes: Option<String>,
+    /// The type of an event that it produces.
+    pub produces: Option<String>,
+    /// A capability by name.
+    pub capability: Option<String>,
+    /// `active`, `paused` or `quarantined`.
+    pub status: Option<String>,
+    /// Words of its description, all of them, in any case.
+    pub text: Option<String>,
+    /// At most this many, 1 to [`FIND_LIMIT_MAX`].
+    pub limit: u32,
+    /// Continue after this name.
+    pub after: Option<String>,
+}
+
+/// Which event types to look for. All that is given must match.
+#[derive(Debug, Clone, Default)]
+pub struct EventQuery {
+    /// Part of the type, in any case.
+    pub event_type: Option<String>,
+    /// One of the eight topics.
+    pub topic: Option<String>,
+    /// Words of its description, all of them, in any case.
+    pub text: Option<String>,
+    /// Only those that some active agent consumes.
+    pub actionable: bool,
+    /// At most this many, 1 to [`FIND_LIMIT_MAX`].
+    pub limit: u32,
+    /// Continue after this type.
+    pub after: Option<String>,
+}
+
+/// An event type that somebody declared, in a manifest or by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundEvent {
+    /// The type.
+    pub event_type: EventType,
+    /// Its topic.
+    pub topic: Topic,
+    /// What it means: as registered, else as the first manifest says.
+    pub description: String,
+    /// The name of its schema, if one is registered.
+    pub schema: Option<String>,
+    /// Whether some active agent consumes it.
+    pub actionable: bool,
+    /// Agents that consume it.
+    pub consumers: Vec<AgentName>,
+    /// Agents that produce it.
+    pub producers: Vec<AgentName>,
+}
+
+impl Directory {
+    /// Agents that match, by name.
+    ///
+    /// # Errors
+    /// `Invalid` for a limit out of range.
+    pub fn find_agents(&self, query: &AgentQuery) -> Result<Vec<Arc<Agent>>> {
+        let limit = page_size(query.limit)?;
+        let after = query.after.as_deref().unwrap_or_default();
+        Ok(self
+            .agents()
+            .filter(|agent| agent.name.as_str() > after && query.matches(agent))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    /// Event types that match, by type.
+    ///
+    /// # Errors
+    /// `Invalid` for a limit out of range or an unknown topic.
+    pub fn find_events(&self, query: &EventQuery) -> Result<Vec<FoundEvent>> {
+        let limit = page_size(query.limit)?;
+        let topic = query
+            .topic
+            .as_deref()
+            .map(str::parse::<Topic>)
+            .transpose()?;
+        let after = query.after.as_deref().unwrap_or_default();
+        Ok(self
+            .declared_events()
+            .into_values()
+            .filter(|found| found.event_type.as_str() > after)
+            .filter(|found| topic.is_none_or(|topic| topic == found.topic))
+            .filter(|found| found.actionable || !query.actionable)
+            .filter(|found| contains(found.event_type.as_str(), query.event_type.as_deref()))
+            .filter(|found| has_words(&found.description, query.text.as_deref()))
+            .take(limit)
+            .collect())
+    }
+
+    fn declared_events(&self) -> Declared {
+        let mut all = Declared::new();
+        for definition in self.definitions() {
+            let found = slot(&mut all, &definition.event_type, definition.topic);
+            found.description.clone_from(&definition.description);
+            found.schema.clone_from(&definition.schema);
+        }
+        for agent in self.agents() {
+            for wanted in &agent.manifest.subscriptions {
+                let found = slot(&mut all, &wanted.event_type, wanted.topic);
+                describe(found, &wanted.description);
+                found.consumers.push(agent.name.clone());
+                found.actionable |= agent.status == AgentStatus::Active;
+            }
+            for made in &agent.manifest.produces {
+                let found = slot(&mut all, &made.event_type, made.topic);
+                describe(found, &made.description);
+                found.producers.push(agent.name.clone());
+            }
+        }
+        all
+    }
+}
+
+impl AgentQuery {
+    fn matches(&self, agent: &Agent) -> bool {
+        let manifest = &agent.manifest;
+        let is = |wanted: &Option<String>, got: &str| wanted.as_deref().is_none_or(|w| w == got);
+        contains(agent.name.as_str(), self.name.as_deref())
+            && is(&self.kind, manifest.kind.as_str())
+            && is(&self.status, agent.status.as_str())
+            && self.consumes.as_deref().is_none_or(|wanted| {
+                manifest
+                    .subscriptions
+                    .iter()
+                    .any(|s| s.event_type.as_str() == wanted)
+            })
+            && self.produces.as_deref().is_none_or(|wanted| {
+                manifest
+                    .produces
+                    .iter()
+                    .any(|p| p.event_type.as_str() == wanted)
+            })
+            && self
+                .capability
+                .as_deref()
+                .is_none_or(|wanted| manifest.capabilities.iter().any(|c| c.name == wanted))
+            && has_words(&manifest.description, self.text.as_deref())
+    }
+}
+
+type Declared = BTreeMap<(EventType, Topic), FoundEvent>;
+
+fn slot<'a>(all: &'a mut Declared, event_type: &EventType, topic: Topic) -> &'a mut FoundEvent {
+    all.entry((event_type.clone(), topic))
+        .or_insert_with(|| FoundEvent {
+            event_type: event_type.clone(),
+            topic,
+            description: String::new(),
+            schema: None,
+            actionable: false,
+            consumers: Vec::new(),
+            producers: Vec::new(),
+        })
+}
+
+fn describe(found: &mut FoundEvent, description: &str) {
+    if found.description.is_empty() {
+        description.clone_into(&mut found.description);
+    }
+}
+
+fn page_size(limit: u32) -> Result<usize> {
+    if limit == 0 || limit > FIND_LIMIT_MAX {
+        let rule = format!("{limit} is not between 1 and {FIND_LIMIT_MAX}");
+        return Err(Error::invalid("limit", rule));
+    }
+    Ok(limit as usize)
+}
+
+fn contains(text: &str, part: Option<&str>) -> bool {
+    part.is_none_or(|part| text.to_lowercase().contains(&part.to_lowercase()))
+}
+
+fn has_words(text: &str, words: Option<&str>) -> bool {
+    let text = text.to_lowercase();
+    words.is_none_or(|words| {
+        words
+            .to_lowercase()
+            .split_whitespace()
+            .all(|word| text.contains(word))
+    })
+}
