@@ -241,15 +241,6 @@ pub trait TurnStore: Send + Sync {
     async fn discard(&self, scope: &TenantScope, turn: &TurnId) -> Result<()>;
 }
 
-/// A place in a tenant's queue: deliveries are ordered by event, then by agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Cursor {
-    /// The event's position.
-    pub position: Position,
-    /// The agent's number.
-    pub agent: i64,
-}
-
 /// What waits in a tenant's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueDepth {
