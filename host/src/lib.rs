@@ -12,4 +12,5 @@ pub mod id;
 pub mod identity;
 pub mod memory;
 pub mod registry;
+pub mod sandbox;
 pub mod turn;
