@@ -13,4 +13,5 @@ pub mod identity;
 pub mod memory;
 pub mod registry;
 pub mod sandbox;
+pub mod store;
 pub mod turn;

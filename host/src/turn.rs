@@ -257,11 +257,12 @@ pub struct QueueDepth {
 /// The queue of a tenant: what the dispatcher pulls from.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// Deliveries that may run at once, in order after `after`.
+    /// Deliveries of one agent that may run at once, in order after `after`.
     async fn pending(
         &self,
         scope: &TenantScope,
-        after: Cursor,
+        agent: AgentId,
+        after: Position,
         limit: u32,
     ) -> Result<Vec<Delivery>>;
     /// Deliveries of one agent and one order key from `from` on (inclusive), retries included, in order.

@@ -1,0 +1,184 @@
+//! The embedded store: a directory of SQLite databases, one a tenant.
+//!
+//! Invariant: what was answered is on the disk. Writes go through the writer threads alone, which commit
+//! many with one flush; reads see the last commit. A tenant's data is reached only through its own
+//! database, found by the scope, so no statement can name another tenant's.
+//! This module knows nothing of HTTP, Wasm or scheduling.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::id::IdKey;
+use crate::identity::{KeyHasher, TenantScope};
+
+mod connect;
+mod datadir;
+mod host_db;
+mod migrate;
+mod rows;
+mod tenant;
+mod tenants;
+mod writer;
+
+pub use datadir::DataDir;
+pub use writer::FatalHook;
+
+use host_db::{HostDb, Secrets};
+use tenant::{OpenSettings, Tenant};
+use tenants::Tenants;
+use writer::{Checkpointer, Health, WalSettings, Writers};
+
+/// How the embedded store is run.
+#[derive(Clone)]
+pub struct SqliteSettings {
+    /// Threads that write. They mostly wait for the disk, and each waits for one tenant at a time, so
+    /// that more than cores are of use when many tenants write: eight reach two thirds of what this
+    /// many tenants' flushes can overlap, sixteen a little more at twice the wake-ups.
+    pub writer_threads: usize,
+    /// Tenants open at once. Each takes 155 KiB and three file descriptors, more when it is busy.
+    pub tenants_open_max: usize,
+    /// Most bytes of one tenant's database.
+    pub tenant_bytes_max: u64,
+    /// A write-ahead log of this many pages of 4 KiB is checkpointed. Small, as every tenant keeps a log
+    /// file of about this size.
+    pub wal_pages: u32,
+    /// A write-ahead log of this many pages is emptied by the writer itself, with an alarm: 64 MiB.
+    pub wal_alarm_pages: u32,
+    /// Called once when the disk fails.
+    pub fatal: FatalHook,
+}
+
+impl Default for SqliteSettings {
+    fn default() -> Self {
+        Self {
+            writer_threads: 8,
+            tenants_open_max: 1_024,
+            tenant_bytes_max: 16 * 1024 * 1024 * 1024,
+            wal_pages: 1_000,
+            wal_alarm_pages: 16 * 1024,
+            fatal: Health::exit_hook(),
+        }
+    }
+}
+
+/// The embedded store.
+pub struct SqliteStore {
+    data: Arc<DataDir>,
+    clock: Arc<dyn Clock>,
+    bus: Arc<dyn Bus>,
+    host: HostDb,
+    secrets: Secrets,
+    tenants: Tenants,
+    writers: Arc<Writers>,
+    checkpointer: Checkpointer,
+    checkpoint_thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Make or open a data directory. Blocks, for the milliseconds that it takes.
+    ///
+    /// # Errors
+    /// `Conflict` if another host has it or a newer host wrote it; `Unavailable` if it cannot be used.
+    pub fn open(
+        data_dir: &Path,
+        settings: SqliteSettings,
+        clock: Arc<dyn Clock>,
+        bus: Arc<dyn Bus>,
+    ) -> Result<Arc<Self>> {
+        connect::check_version()?;
+        let data = Arc::new(DataDir::open(data_dir)?);
+        let health = Health::new(settings.fatal);
+        let host = HostDb::open(&data, Arc::clone(&health))?;
+        let secrets = host.secrets()?;
+        let wal = WalSettings {
+            pages: settings.wal_pages,
+            alarm_pages: settings.wal_alarm_pages,
+        };
+        let (checkpointer, thread) = Checkpointer::start(wal, &health)?;
+        let writers = Arc::new(Writers::start(
+            settings.writer_threads,
+            &health,
+            &bus,
+            &checkpointer,
+        )?);
+        let open = OpenSettings {
+            bytes_max: settings.tenant_bytes_max,
+            check: !data.was_clean(),
+        };
+        let tenants = Tenants::new(
+            Arc::clone(&data),
+            Arc::clone(&writers),
+            health,
+            open,
+            settings.tenants_open_max,
+        );
+        Ok(Arc::new(Self {
+            data,
+            clock,
+            bus,
+            host,
+            secrets,
+            tenants,
+            writers,
+            checkpointer,
+            checkpoint_thread: Mutex::new(Some(thread)),
+        }))
+    }
+
+    /// Makes the ids that turns make.
+    pub fn id_key(&self) -> IdKey {
+        IdKey::new(self.secrets.ids)
+    }
+
+    /// Hashes API keys.
+    pub fn key_hasher(&self) -> KeyHasher {
+        KeyHasher::new(self.secrets.keys)
+    }
+
+    /// Signs compiled artifacts.
+    pub fn mac_key(&self) -> [u8; 32] {
+        self.secrets.artifacts
+    }
+
+    /// The directory.
+    pub fn data_dir(&self) -> &Arc<DataDir> {
+        &self.data
+    }
+
+    /// The only way to a tenant's data.
+    async fn tenant(&self, scope: &TenantScope) -> Result<Arc<Tenant>> {
+        self.tenants.get(scope.tenant()).await
+    }
+
+    /// Finish what was queued, refuse what comes, close what is open. Blocks; a second call does nothing.
+    pub fn close(&self) {
+        self.writers.stop();
+        self.checkpointer.stop();
+        let Some(thread) = self.checkpoint_thread.lock().take() else {
+            return;
+        };
+        if thread.join().is_err() {
+            tracing::error!("the checkpointer thread panicked");
+        }
+        let in_use = self.tenants.close();
+        if in_use > 0 {
+            tracing::warn!(in_use, "closed while tenants were in use");
+            return;
+        }
+        if let Err(error) = self.data.mark_clean() {
+            tracing::warn!(%error, "could not mark the data directory as closed");
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

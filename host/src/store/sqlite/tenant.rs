@@ -1,0 +1,220 @@
+//! One open tenant: its database's connections and its directory of agents.
+//!
+//! Invariant: the write side is touched only by the writer thread that the tenant is bound to; the
+//! directory that others see is the one of the last commit. A handle comes only from
+//! [`SqliteStore::tenant`](super::SqliteStore), so whoever holds one was let in by a scope.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::connect::{self, Role};
+use super::migrate;
+use super::rows::{Sql, from_u64, to_u64};
+use super::writer::{self, Counters, WalState, WriteQueue, WriteTx};
+use crate::error::{Error, Result};
+use crate::id::TenantId;
+use crate::registry::Directory;
+
+/// Most read connections of a tenant: a point read takes microseconds, so that four serve both cores
+/// and two scans.
+const READERS_MAX: usize = 4;
+
+/// Most pages that SQLite can count.
+const PAGES_MAX: i64 = 0xffff_fffe;
+
+/// What the writer thread works on.
+pub(super) struct WriteSide {
+    /// The one connection that writes.
+    pub(super) conn: Connection,
+    /// The agents as of the last commit.
+    pub(super) directory: Arc<Directory>,
+    /// See [`Counters`].
+    pub(super) counters: Counters,
+    /// Where the log's next alarm is, if it is not the usual place.
+    pub(super) alarm_pages: u32,
+}
+
+/// An open tenant.
+pub(super) struct Tenant {
+    id: TenantId,
+    database: PathBuf,
+    queue: WriteQueue,
+    room: Semaphore,
+    side: Mutex<WriteSide>,
+    idle_readers: Mutex<Vec<Connection>>,
+    readers: Semaphore,
+    directory: RwLock<Arc<Directory>>,
+    wal: WalState,
+    gone: AtomicBool,
+}
+
+/// How to open a tenant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenSettings {
+    /// Most bytes of the database.
+    pub(super) bytes_max: u64,
+    /// Check the whole database first.
+    pub(super) check: bool,
+}
+
+/// Make a tenant's database in `dir`, or bring it to this host's schema.
+pub(super) fn prepare(dir: &Path, settings: OpenSettings) -> Result<Connection> {
+    let path = dir.join("state.db");
+    let mut conn = connect::open(&path, Role::Writer)?;
+    if settings.check {
+        connect::check(&conn, &path)?;
+    }
+    migrate::TENANT.apply(&mut conn)?;
+    let page_bytes: i64 = conn
+        .query_row("PRAGMA page_size", [], |row| row.get(0))
+        .during("reading the page size")?;
+    let pages = from_u64(settings.bytes_max) / page_bytes.max(1);
+    conn.pragma_update(None, "max_page_count", pages.clamp(1, PAGES_MAX))
+        .during("setting the quota")?;
+    Ok(conn)
+}
+
+impl Tenant {
+    /// Open the database in `dir`. Blocks.
+    pub(super) fn open(
+        id: TenantId,
+        dir: &Path,
+        settings: OpenSettings,
+        queue: WriteQueue,
+    ) -> Result<Self> {
+        if !dir.join("state.db").exists() {
+            return Err(Error::not_found("tenant", id.to_string()));
+        }
+        let conn = prepare(dir, settings)?;
+        writer::watch_log(&conn);
+        let counters = conn
+            .query_row(
+                "SELECT (SELECT coalesce(max(position), 0) FROM events), (SELECT count(*) FROM scheduled)",
+                [],
+                |row| {
+                    Ok(Counters {
+                        head: row.get(0)?,
+                        scheduled: to_u64(row.get(1)?),
+                    })
+                },
+            )
+            .during("reading the head of the log")?;
+        let directory = Arc::new(Directory::default());
+        Ok(Self {
+            id,
+            database: dir.join("state.db"),
+            queue,
+            room: Semaphore::new(writer::TENANT_JOBS_MAX),
+            side: Mutex::new(WriteSide {
+                conn,
+                directory: Arc::clone(&directory),
+                counters,
+                alarm_pages: 0,
+            }),
+            idle_readers: Mutex::default(),
+            readers: Semaphore::new(READERS_MAX),
+            directory: RwLock::new(directory),
+            wal: WalState::default(),
+            gone: AtomicBool::new(false),
+        })
+    }
+
+    /// Which.
+    pub(super) fn id(&self) -> TenantId {
+        self.id
+    }
+
+    /// The agents as of the last commit.
+    pub(super) fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory.read())
+    }
+
+    /// Run `work` in a transaction on the writer thread and return after it is durable; an error rolls
+    /// back what it did. Dropping the future does not stop a write that was queued.
+    pub(super) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.queue.write(self, work).await
+    }
+
+    /// Run a read that touches at most some hundred rows, here and now: a thread change would cost more
+    /// than the read.
+    pub(super) async fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let _permit = self
+            .readers
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
+        self.read_now(work)
+    }
+
+    /// Run a read that may touch thousands of rows, off the async threads.
+    pub(super) async fn scan<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let this = Arc::clone(self);
+        let _permit = self
+            .readers
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
+        tokio::task::spawn_blocking(move || this.read_now(work))
+            .await
+            .map_err(|e| Error::internal("running a scan", e))?
+    }
+
+    fn read_now<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.idle_readers.lock().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => connect::open(&self.database, Role::Reader)?,
+        };
+        let result = work(&conn);
+        self.idle_readers.lock().push(conn);
+        result
+    }
+
+    /// Refuse everything from now on: the tenant was deleted.
+    pub(super) fn set_gone(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    /// Whether it was deleted.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// The database file.
+    pub(super) fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// What waits for the writer, as permits.
+    pub(super) fn room(&self) -> &Semaphore {
+        &self.room
+    }
+
+    /// Only for the writer thread.
+    pub(super) fn write_side(&self) -> MutexGuard<'_, WriteSide> {
+        self.side.lock()
+    }
+
+    /// Only for the writer thread, after a commit.
+    pub(super) fn publish_directory(&self, committed: &Arc<Directory>) {
+        if !Arc::ptr_eq(&self.directory.read(), committed) {
+            *self.directory.write() = Arc::clone(committed);
+        }
+    }
+
+    /// Its place in the checkpointer's work.
+    pub(super) fn wal(&self) -> &WalState {
+        &self.wal
+    }
+}
