@@ -17,16 +17,21 @@ use crate::error::Result;
 use crate::id::IdKey;
 use crate::identity::{KeyHasher, TenantScope};
 
+mod append;
 mod connect;
 mod datadir;
+mod deliveries;
+mod events;
 mod host_db;
 mod migrate;
+mod pages;
 mod rows;
 mod tenant;
 mod tenants;
 mod writer;
 
 pub use datadir::DataDir;
+pub use events::SCHEDULED_EVENTS_MAX;
 pub use writer::FatalHook;
 
 use host_db::{HostDb, Secrets};
