@@ -3,6 +3,7 @@
 //! Each tier has its types and its read trait here; writes are [`crate::turn::Effect`]s, so that the only
 //! way to change memory is to commit a turn. This module knows nothing of HTTP, SQL or Wasm.
 
+pub mod embed;
 mod episodes;
 mod knowledge;
 mod procedures;
@@ -10,8 +11,8 @@ mod working;
 
 pub use episodes::{EPISODES_LIMIT_MAX, Episode, EpisodeFilter, EpisodeStore, Role};
 pub use knowledge::{
-    Hit, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite, QUERY_BYTES_MAX,
-    SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Visibility,
+    Hit, KNOWLEDGE_ENTRIES_MAX, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite,
+    QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Visibility,
 };
 pub use procedures::{
     MATCH_LIMIT_MAX, PROCEDURE_NAME_BYTES_MAX, Procedure, ProcedureKind, ProcedureStore,
