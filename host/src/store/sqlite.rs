@@ -18,16 +18,25 @@ use crate::id::IdKey;
 use crate::identity::{KeyHasher, TenantScope};
 
 mod append;
+mod columns;
 mod connect;
 mod datadir;
 mod deliveries;
+mod episodes;
 mod events;
 mod host_db;
+mod knowledge;
 mod migrate;
 mod pages;
+mod procedures;
 mod rows;
 mod tenant;
 mod tenants;
+#[cfg(test)]
+mod testing;
+mod visibility;
+mod words;
+mod working;
 mod writer;
 
 pub use datadir::DataDir;

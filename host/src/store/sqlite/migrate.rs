@@ -25,9 +25,11 @@ pub(super) const HOST: Migrations = Migrations {
 /// Of each tenant's `state.db`.
 pub(super) const TENANT: Migrations = Migrations {
     what: "tenant database",
-    steps: &[include_str!(
-        "../../../../migrations/sqlite/tenant/0001_events.sql"
-    )],
+    steps: &[
+        include_str!("../../../../migrations/sqlite/tenant/0001_events.sql"),
+        include_str!("../../../../migrations/sqlite/tenant/0002_registry.sql"),
+        include_str!("../../../../migrations/sqlite/tenant/0003_memory.sql"),
+    ],
 };
 
 impl Migrations {

@@ -1,0 +1,222 @@
+//! Episodic memory in a tenant's database.
+//!
+//! Invariant: a read names the agent and the owner (see [`super::visibility`]) in its SQL; there is no
+//! read without. Episodes are ordered by their time, of equal times by their commit.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::events::Json;
+use crate::identity::TenantScope;
+use crate::memory::{Episode, EpisodeFilter, EpisodeStore, Role};
+
+use super::SqliteStore;
+use super::columns::{optional, parsed};
+use super::rows::Sql as _;
+use super::visibility::owner;
+use super::words;
+
+/// The columns of [`episode`], in its order.
+const COLUMNS: &str =
+    "e.id, e.agent, e.customer, e.user, e.role, e.content, e.metadata, e.session, e.time_ms";
+
+/// Rows that a filter lets through. Parameters 1 to 8 are [`Allowed::params`].
+const ALLOWED: &str = "e.agent = ?1 AND e.owner = ?2 AND (?3 IS NULL OR e.session = ?3)
+     AND (?4 IS NULL OR e.role = ?4) AND (?5 IS NULL OR e.time_ms >= ?5) AND (?6 IS NULL OR e.time_ms < ?6)
+     AND (?7 IS NULL OR (e.time_ms, e.n) < (?7, ?8))";
+
+#[async_trait]
+impl EpisodeStore for SqliteStore {
+    async fn recent(&self, scope: &TenantScope, filter: &EpisodeFilter) -> Result<Vec<Episode>> {
+        let tenant = self.tenant(scope).await?;
+        tenant.read(|conn| recent(conn, scope, filter)).await
+    }
+
+    async fn search(
+        &self,
+        scope: &TenantScope,
+        text: &str,
+        filter: &EpisodeFilter,
+    ) -> Result<Vec<Episode>> {
+        let tenant = self.tenant(scope).await?;
+        let (scope, text, filter) = (scope.clone(), text.to_owned(), filter.clone());
+        tenant
+            .scan(move |conn| search(conn, &scope, &text, &filter))
+            .await
+    }
+}
+
+/// The newest first.
+fn recent(conn: &Connection, scope: &TenantScope, filter: &EpisodeFilter) -> Result<Vec<Episode>> {
+    let allowed = Allowed::of(conn, scope, filter)?;
+    // The session's own index, where one is asked for: `?3 IS NULL OR` keeps SQLite from seeing it.
+    let session = match filter.session {
+        Some(_) => "AND e.session = ?3",
+        None => "",
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM episodes e WHERE {ALLOWED} {session}
+         ORDER BY e.time_ms DESC, e.n DESC LIMIT ?9"
+    );
+    conn.prepare_cached(&sql)
+        .and_then(|mut statement| {
+            statement
+                .query_map(&allowed.params()[..], episode)?
+                .collect()
+        })
+        .during("reading episodes")
+}
+
+/// By words, the best first.
+fn search(
+    conn: &Connection,
+    scope: &TenantScope,
+    text: &str,
+    filter: &EpisodeFilter,
+) -> Result<Vec<Episode>> {
+    let allowed = Allowed::of(conn, scope, filter)?;
+    let domain = domain(&allowed.agent, &allowed.owner);
+    let Some(expression) = words::any_of_within(&[domain], text) else {
+        return Ok(Vec::new());
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM episodes_words JOIN episodes e ON e.n = episodes_words.rowid
+         WHERE episodes_words MATCH ?10 AND {ALLOWED}
+         ORDER BY bm25(episodes_words, 0.0, 1.0), e.time_ms DESC, e.n DESC LIMIT ?9"
+    );
+    let mut params = allowed.params();
+    params.push(&expression);
+    conn.prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_map(&params[..], episode)?.collect())
+        .during("searching episodes")
+}
+
+/// Add an episode.
+pub(super) fn apply_add(conn: &Connection, episode: &Episode) -> Result<()> {
+    let owner = owner(episode.customer.as_ref(), episode.user.as_ref());
+    insert(conn, episode, &owner).during("adding an episode")
+}
+
+fn insert(conn: &Connection, episode: &Episode, owner: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO episodes (id, agent, owner, customer, user, role, session, time_ms, metadata, content)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        &*episode.id,
+        episode.agent.as_str(),
+        owner,
+        episode.customer.as_ref().map(|id| id.as_str()),
+        episode.user.as_ref().map(|id| id.as_str()),
+        episode.role.as_str(),
+        episode.session.as_ref().map(|session| session.as_str()),
+        episode.time.0,
+        episode.metadata.as_str(),
+        &*episode.content,
+    ])?;
+    let n = conn.last_insert_rowid();
+    conn.prepare_cached("INSERT INTO episodes_words (rowid, domain, content) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            n,
+            words::number(&domain(episode.agent.as_str(), owner)),
+            &*episode.content
+        ])?;
+    Ok(())
+}
+
+/// Whose episodes these are, as one text: an agent's name has no space.
+fn domain(agent: &str, owner: &str) -> String {
+    format!("{agent} {owner}")
+}
+
+/// What a scope and a filter let through.
+struct Allowed {
+    agent: String,
+    owner: String,
+    session: Option<String>,
+    role: Option<&'static str>,
+    since_ms: Option<i64>,
+    until_ms: Option<i64>,
+    /// The place before which to begin: time, and row.
+    before: (Option<i64>, Option<i64>),
+    limit: u32,
+}
+
+impl Allowed {
+    fn of(conn: &Connection, scope: &TenantScope, filter: &EpisodeFilter) -> Result<Self> {
+        let agent = filter.agent.to_string();
+        let owner = owner(scope.customer(), scope.user());
+        let before = match &filter.before {
+            Some(id) => place(conn, &agent, &owner, id)?,
+            None => (None, None),
+        };
+        Ok(Self {
+            agent,
+            owner,
+            session: filter.session.as_ref().map(ToString::to_string),
+            role: filter.role.map(Role::as_str),
+            since_ms: filter.since.map(|at| at.0),
+            until_ms: filter.until.map(|at| at.0),
+            before,
+            limit: filter.limit,
+        })
+    }
+
+    /// The parameters of [`ALLOWED`], and the limit as the ninth.
+    fn params(&self) -> Vec<&dyn ToSql> {
+        let (before_ms, before_n) = &self.before;
+        vec![
+            &self.agent,
+            &self.owner,
+            &self.session,
+            &self.role,
+            &self.since_ms,
+            &self.until_ms,
+            before_ms,
+            before_n,
+            &self.limit,
+        ]
+    }
+}
+
+/// Where the episode of this id stands. An id that a turn has staged and not committed is newer than all.
+fn place(
+    conn: &Connection,
+    agent: &str,
+    owner: &str,
+    id: &str,
+) -> Result<(Option<i64>, Option<i64>)> {
+    let found = conn
+        .prepare_cached(
+            "SELECT time_ms, n FROM episodes WHERE id = ?1 AND agent = ?2 AND owner = ?3",
+        )
+        .and_then(|mut statement| {
+            statement
+                .query_row([id, agent, owner], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+        .during("finding an episode")?;
+    Ok(found.unwrap_or((None, None)))
+}
+
+/// A row of [`COLUMNS`].
+fn episode(row: &Row<'_>) -> rusqlite::Result<Episode> {
+    Ok(Episode {
+        id: row.get(0)?,
+        agent: parsed(row, 1)?,
+        customer: optional(row, 2)?,
+        user: optional(row, 3)?,
+        role: match row.get_ref(4)?.as_str()? {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "tool" => Role::Tool,
+            _ => Role::System,
+        },
+        content: row.get(5)?,
+        metadata: Json::from_stored(row.get::<_, String>(6)?),
+        session: optional(row, 7)?,
+        time: Timestamp(row.get(8)?),
+    })
+}

@@ -1,0 +1,362 @@
+//! Semantic memory in a tenant's database: entries, who may replace them, and single reads.
+//! Searching is in [`search`].
+//!
+//! # Which entry a write replaces
+//!
+//! The owner of an entry is the customer and user it was written for (see [`super::visibility`]).
+//!
+//! - With an external id: the owner's own entry of that id, whatever its visibility was, so that making an
+//!   entry private takes the public one away. If the write is to be seen by others and another owner's
+//!   entry of that id is in the same domain, the write is refused: that entry is there for all to see and
+//!   only its owner may replace it.
+//! - Without: the owner's own entry without an external id whose content has the same hash. Equal text is
+//!   never an error: another owner's equal text is another entry.
+//!
+//! So whether a write works depends on nothing but the owner's own entries and on what the owner sees:
+//! nobody can overwrite another's private entry, nor learn from a refusal that there is one. Unique
+//! indexes on (owner, external id), (owner, content) and (domain, external id) hold it against every bug
+//! above them. An expired entry is absent: it refuses nothing and a write removes it first.
+//!
+//! Versions of an id are never used twice, by the same counter as in [`super::working`].
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::events::Json;
+use crate::identity::TenantScope;
+use crate::memory::embed::{self, Embedding};
+use crate::memory::{
+    Hit, KNOWLEDGE_ENTRIES_MAX, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite,
+    Visibility,
+};
+
+use super::SqliteStore;
+use super::columns::{json, optional, parsed};
+use super::rows::{Sql as _, to_json};
+use super::visibility::{domain, domains_seen, owner};
+use super::words;
+
+mod search;
+#[cfg(test)]
+mod tests;
+
+/// Expired entries that a write with a time to live removes, see [`super::working`].
+const SWEEP_ROWS_MAX: u32 = 4;
+
+/// The columns of [`item`], in its order.
+const COLUMNS: &str = "k.id, k.external_id, k.content, k.metadata, k.tags, k.source, k.visibility, \
+                       k.customer, k.user, k.writer, k.created_ms, k.updated_ms, k.version";
+
+#[async_trait]
+impl KnowledgeStore for SqliteStore {
+    async fn get(
+        &self,
+        scope: &TenantScope,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<KnowledgeItem>> {
+        let tenant = self.tenant(scope).await?;
+        tenant.read(|conn| get(conn, scope, id, now)).await
+    }
+
+    async fn existing(
+        &self,
+        scope: &TenantScope,
+        write: &KnowledgeWrite,
+    ) -> Result<Option<KnowledgeItem>> {
+        let tenant = self.tenant(scope).await?;
+        tenant.read(|conn| existing(conn, write, write.now)).await
+    }
+
+    async fn search(
+        &self,
+        scope: &TenantScope,
+        query: &KnowledgeQuery,
+        now: Timestamp,
+    ) -> Result<Vec<Hit>> {
+        let tenant = self.tenant(scope).await?;
+        let (scope, query) = (scope.clone(), query.clone());
+        tenant
+            .scan(move |conn| search::search(conn, &scope, &query, now))
+            .await
+    }
+}
+
+/// The entry of this id, if the scope sees it.
+fn get(
+    conn: &Connection,
+    scope: &TenantScope,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<KnowledgeItem>> {
+    let [private, customer, tenant] = domains_seen(scope);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM knowledge k
+         WHERE k.id = ?1 AND k.domain IN (?2, ?3, ?4) AND (k.expires_ms IS NULL OR k.expires_ms > ?5)"
+    );
+    one(conn, &sql, params![id, private, customer, tenant, now.0])
+}
+
+/// Whether an entry is as a scope read it; version 0 means that it saw none.
+pub(super) fn unchanged(
+    conn: &Connection,
+    scope: &TenantScope,
+    id: &str,
+    version: u64,
+    now: Timestamp,
+) -> Result<bool> {
+    let found = get(conn, scope, id, now)?;
+    Ok(found.map_or(0, |item| item.version) == version)
+}
+
+/// The entry that a write would replace, or be refused because of.
+fn existing(
+    conn: &Connection,
+    write: &KnowledgeWrite,
+    now: Timestamp,
+) -> Result<Option<KnowledgeItem>> {
+    let own = Own::of(write);
+    let (condition, params) = own.in_the_way();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM knowledge k
+         WHERE ({condition}) AND (k.expires_ms IS NULL OR k.expires_ms > ?4)
+         ORDER BY k.owner = ?1 LIMIT 1"
+    );
+    let params: [&dyn ToSql; 4] = [params[0], params[1], params[2], &now.0];
+    one(conn, &sql, &params)
+}
+
+/// Write an entry.
+///
+/// # Errors
+/// `Conflict` if another owner's entry is in the way by now, `Exhausted` over [`KNOWLEDGE_ENTRIES_MAX`].
+pub(super) fn apply_put(
+    conn: &Connection,
+    write: &KnowledgeWrite,
+    vector: &Embedding,
+) -> Result<()> {
+    let own = Own::of(write);
+    if write.expires.is_some() {
+        sweep(conn, write.now)?;
+    }
+    remove_expired(conn, &own, write)?;
+    let n = match existing(conn, write, write.now)? {
+        Some(item) if item.owner != (write.customer.clone(), write.user.clone()) => {
+            return Err(Error::conflict(
+                "knowledge entry",
+                format!("`{}` of another user took the external id", item.id),
+            ));
+        }
+        Some(item) => update(conn, &item.id, &own, write)?,
+        None => insert(conn, &own, write)?,
+    };
+    index_words(conn, n, &own, write)
+        .and_then(|()| index_vector(conn, n, vector))
+        .during("indexing knowledge")
+}
+
+/// Remove an entry, if there is one.
+pub(super) fn apply_forget(conn: &Connection, id: &str) -> Result<()> {
+    conn.prepare_cached("DELETE FROM knowledge WHERE id = ?1")
+        .and_then(|mut statement| statement.execute([id]))
+        .during("forgetting knowledge")?;
+    Ok(())
+}
+
+/// What decides which entry a write replaces.
+struct Own<'a> {
+    owner: String,
+    domain: String,
+    external_id: Option<&'a str>,
+    content_hash: [u8; 32],
+}
+
+impl<'a> Own<'a> {
+    fn of(write: &'a KnowledgeWrite) -> Self {
+        let (customer, user) = (write.customer.as_ref(), write.user.as_ref());
+        Self {
+            owner: owner(customer, user),
+            domain: domain(write.visibility, customer, user),
+            external_id: write.external_id.as_deref(),
+            content_hash: *blake3::hash(write.content.as_bytes()).as_bytes(),
+        }
+    }
+
+    /// The rows that a write meets: its condition, and its parameters 1 to 3.
+    fn in_the_way(&self) -> (&'static str, [&dyn ToSql; 3]) {
+        match &self.external_id {
+            Some(id) => (
+                "k.external_id = ?2 AND (k.owner = ?1 OR k.domain = ?3)",
+                [&self.owner, id, &self.domain],
+            ),
+            None => (
+                "k.external_id IS NULL AND k.owner = ?1 AND k.content_hash = ?2 AND ?3 IS NOT NULL",
+                [&self.owner, &self.content_hash, &self.domain],
+            ),
+        }
+    }
+}
+
+/// Remove the rows that a write would meet but that nobody sees any more.
+fn remove_expired(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite) -> Result<()> {
+    let (condition, params) = own.in_the_way();
+    let sql = format!(
+        "DELETE FROM knowledge AS k WHERE (({condition}) OR k.id = ?5) AND k.expires_ms <= ?4"
+    );
+    conn.prepare_cached(&sql)
+        .and_then(|mut statement| {
+            let params: [&dyn ToSql; 5] =
+                [params[0], params[1], params[2], &write.now.0, &write.id];
+            statement.execute(&params[..])
+        })
+        .during("removing expired knowledge")?;
+    Ok(())
+}
+
+fn update(conn: &Connection, id: &str, own: &Own<'_>, write: &KnowledgeWrite) -> Result<i64> {
+    let tags = to_json(&write.tags)?;
+    conn.prepare_cached(
+        "UPDATE knowledge SET domain = ?2, content_hash = ?3, visibility = ?4, source = ?5, writer = ?6,
+             version = version + 1, updated_ms = ?7, expires_ms = ?8, tags = ?9, metadata = ?10, content = ?11
+         WHERE id = ?1 RETURNING n",
+    )
+    .and_then(|mut statement| {
+        let values = params![
+            id,
+            own.domain,
+            own.content_hash,
+            word(write.visibility),
+            write.source,
+            write.writer.as_str(),
+            write.now.0,
+            write.expires.map(|at| at.0),
+            tags,
+            write.metadata.as_str(),
+            &*write.content,
+        ];
+        statement.query_row(values, |row| row.get(0))
+    })
+    .during("replacing knowledge")
+}
+
+fn insert(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite) -> Result<i64> {
+    let entries: i64 = conn
+        .prepare_cached("SELECT value FROM memory_counters WHERE name = 'knowledge_entries'")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .during("counting knowledge")?;
+    if entries as u64 >= KNOWLEDGE_ENTRIES_MAX {
+        return Err(Error::Exhausted {
+            limit: "knowledge_entries_max",
+            unit: "entries",
+            max: KNOWLEDGE_ENTRIES_MAX,
+        });
+    }
+    let tags = to_json(&write.tags)?;
+    conn.prepare_cached(
+        "INSERT INTO knowledge (id, owner, domain, external_id, content_hash, visibility, customer, user,
+             source, writer, version, created_ms, updated_ms, expires_ms, tags, metadata, content)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, value + 1, ?11, ?11, ?12, ?13, ?14, ?15
+         FROM memory_counters WHERE name = 'knowledge_floor' RETURNING n",
+    )
+    .and_then(|mut statement| {
+        let values = params![
+            &*write.id,
+            own.owner,
+            own.domain,
+            own.external_id,
+            own.content_hash,
+            word(write.visibility),
+            write.customer.as_ref().map(|id| id.as_str()),
+            write.user.as_ref().map(|id| id.as_str()),
+            write.source,
+            write.writer.as_str(),
+            write.now.0,
+            write.expires.map(|at| at.0),
+            tags,
+            write.metadata.as_str(),
+            &*write.content,
+        ];
+        statement.query_row(values, |row| row.get(0))
+    })
+    .during("writing knowledge")
+}
+
+/// The vector that an entry is found by: to be made before the transaction, as a long text takes a
+/// millisecond.
+pub(super) fn vector_of(write: &KnowledgeWrite) -> Embedding {
+    embed::embed(&write.content)
+}
+
+fn index_words(
+    conn: &Connection,
+    n: i64,
+    own: &Own<'_>,
+    write: &KnowledgeWrite,
+) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO knowledge_words (rowid, domain, tags, content) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        n,
+        words::number(&own.domain),
+        write.tags.join(" "),
+        &*write.content
+    ])?;
+    Ok(())
+}
+
+fn index_vector(conn: &Connection, n: i64, vector: &Embedding) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO knowledge_vectors (n, embedder, vector) VALUES (?1, ?2, ?3)",
+    )?
+    .execute(params![n, embed::EMBEDDER, vector.to_bytes()])?;
+    Ok(())
+}
+
+fn sweep(conn: &Connection, now: Timestamp) -> Result<()> {
+    conn.prepare_cached(
+        "DELETE FROM knowledge WHERE n IN (
+             SELECT n FROM knowledge WHERE expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2)",
+    )
+    .and_then(|mut statement| statement.execute(params![now.0, SWEEP_ROWS_MAX]))
+    .during("sweeping knowledge")?;
+    Ok(())
+}
+
+fn one(conn: &Connection, sql: &str, params: &[&dyn ToSql]) -> Result<Option<KnowledgeItem>> {
+    conn.prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(params, item).optional())
+        .during("reading knowledge")
+}
+
+/// A row of [`COLUMNS`].
+fn item(row: &Row<'_>) -> rusqlite::Result<KnowledgeItem> {
+    Ok(KnowledgeItem {
+        id: row.get(0)?,
+        external_id: row.get(1)?,
+        content: row.get(2)?,
+        metadata: Json::from_stored(row.get::<_, String>(3)?),
+        tags: json(row, 4)?,
+        source: row.get(5)?,
+        visibility: match row.get_ref(6)?.as_str()? {
+            "tenant" => Visibility::Tenant,
+            "customer" => Visibility::Customer,
+            _ => Visibility::Private,
+        },
+        owner: (optional(row, 7)?, optional(row, 8)?),
+        writer: parsed(row, 9)?,
+        created: Timestamp(row.get(10)?),
+        updated: Timestamp(row.get(11)?),
+        version: row.get::<_, i64>(12)? as u64,
+    })
+}
+
+const fn word(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Private => "private",
+        Visibility::Customer => "customer",
+        Visibility::Tenant => "tenant",
+    }
+}

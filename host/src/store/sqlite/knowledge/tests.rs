@@ -1,0 +1,396 @@
+use rusqlite::Connection;
+
+use super::super::testing::{agent, identity, scope, tenant_db};
+use super::search::search;
+use super::*;
+use crate::memory::{SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+fn entry(who: &str, visibility: Visibility, external_id: &str, content: &str) -> KnowledgeWrite {
+    let (customer, user) = identity(who);
+    let place = (who, visibility as u8, external_id, content);
+    KnowledgeWrite {
+        id: format!(
+            "kno_{}",
+            &blake3::hash(format!("{place:?}").as_bytes()).to_hex()[..12]
+        )
+        .into(),
+        external_id: (!external_id.is_empty()).then(|| external_id.to_owned()),
+        content: content.into(),
+        metadata: Json::from_stored("{}"),
+        tags: Vec::new(),
+        source: None,
+        visibility,
+        expires: None,
+        customer,
+        user,
+        writer: agent("scribe"),
+        now: NOW,
+    }
+}
+
+fn put(conn: &Connection, write: &KnowledgeWrite) -> Result<()> {
+    apply_put(conn, write, &vector_of(write))
+}
+
+fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
+    KnowledgeQuery {
+        text: text.to_owned(),
+        mode,
+        limit: 100,
+        offset: 0,
+        tags: Vec::new(),
+        source: None,
+        metadata: None,
+        since: None,
+        until: None,
+        min_score: None,
+    }
+}
+
+fn found(conn: &Connection, who: &str, query: &KnowledgeQuery) -> Vec<String> {
+    let hits = search(conn, &scope(who), query, NOW).unwrap();
+    for hit in &hits {
+        assert!((0.0..=1.0).contains(&hit.score), "{}", hit.score);
+    }
+    hits.iter()
+        .map(|hit| hit.item.content.to_string())
+        .collect()
+}
+
+#[test]
+fn who_sees_what() {
+    use Visibility::{Customer, Private, Tenant};
+    let conn = tenant_db();
+    let people = ["acme/ann", "acme/bob", "acme/", "bolt/ann", "/ann", "/"];
+    for who in people {
+        for visibility in [Private, Customer, Tenant] {
+            put(
+                &conn,
+                &entry(who, visibility, "", &format!("lamp {who} {visibility:?}")),
+            )
+            .unwrap();
+        }
+    }
+    for reader in people {
+        for writer in people {
+            let (reader_customer, _) = identity(reader);
+            let (writer_customer, _) = identity(writer);
+            for visibility in [Private, Customer, Tenant] {
+                let expected = match visibility {
+                    Private => reader == writer,
+                    Customer => reader_customer == writer_customer,
+                    Tenant => true,
+                };
+                let text = format!("lamp {writer} {visibility:?}");
+                let case = format!("{reader} reads what {writer} wrote for {visibility:?}");
+                for mode in [SearchMode::Keyword, SearchMode::Vector, SearchMode::Hybrid] {
+                    let found = found(&conn, reader, &ask("lamp", mode));
+                    assert_eq!(found.contains(&text), expected, "{case}, {mode:?}");
+                }
+                let id = entry(writer, visibility, "", &text).id;
+                let got = get(&conn, &scope(reader), &id, NOW).unwrap();
+                assert_eq!(got.is_some(), expected, "{case}, by id");
+                let version = got.map_or(0, |item| item.version);
+                assert!(
+                    unchanged(&conn, &scope(reader), &id, version, NOW).unwrap(),
+                    "{case}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn one_owner_has_one_entry_of_a_name_and_of_a_text() {
+    let conn = tenant_db();
+    let ann = scope("acme/ann");
+    let first = entry("acme/ann", Visibility::Tenant, "x", "first");
+    put(&conn, &first).unwrap();
+    let second = entry("acme/ann", Visibility::Private, "x", "second");
+    let met = existing(&conn, &second, NOW).unwrap().unwrap();
+    assert_eq!(met.id, first.id);
+    put(&conn, &second).unwrap();
+    let now = get(&conn, &ann, &first.id, NOW).unwrap().unwrap();
+    assert_eq!(
+        (&*now.content, now.visibility),
+        ("second", Visibility::Private)
+    );
+    assert!(now.version > met.version);
+    assert_eq!(
+        found(&conn, "bolt/bob", &ask("first second", SearchMode::Hybrid)),
+        [""; 0]
+    );
+
+    for _ in 0..2 {
+        put(
+            &conn,
+            &entry("acme/ann", Visibility::Private, "", "same text"),
+        )
+        .unwrap();
+        put(
+            &conn,
+            &entry("acme/ann", Visibility::Customer, "", "same text"),
+        )
+        .unwrap();
+        put(
+            &conn,
+            &entry("acme/bob", Visibility::Customer, "", "same text"),
+        )
+        .unwrap();
+    }
+    let all = found(&conn, "acme/bob", &ask("same text", SearchMode::Keyword));
+    assert_eq!(all, ["same text", "same text"], "ann's and bob's");
+}
+
+#[test]
+fn nobody_replaces_or_detects_anothers_entry() {
+    let conn = tenant_db();
+    put(
+        &conn,
+        &entry("acme/ann", Visibility::Private, "x", "ann's secret"),
+    )
+    .unwrap();
+    for (who, visibility) in [
+        ("acme/bob", Visibility::Customer),
+        ("acme/eve", Visibility::Private),
+        ("bolt/ann", Visibility::Tenant),
+        ("/", Visibility::Private),
+    ] {
+        let write = entry(who, visibility, "x", "mine");
+        assert_eq!(existing(&conn, &write, NOW).unwrap(), None, "{who}");
+        put(&conn, &write).unwrap();
+    }
+    // Bob's is for all of acme, so that ann's would stand beside it for all to see.
+    let refused = entry("acme/ann", Visibility::Customer, "x", "ann's");
+    let met = existing(&conn, &refused, NOW).unwrap().unwrap();
+    assert_eq!(met.owner, identity("acme/bob"));
+    assert!(matches!(put(&conn, &refused), Err(Error::Conflict { .. })));
+    let still = found(&conn, "acme/ann", &ask("secret", SearchMode::Keyword));
+    assert_eq!(still, ["ann's secret"]);
+}
+
+#[test]
+fn an_expired_entry_is_absent_and_makes_room() {
+    let conn = tenant_db();
+    let write = KnowledgeWrite {
+        expires: Some(NOW.plus_ms(10)),
+        ..entry("acme/ann", Visibility::Tenant, "x", "brief")
+    };
+    put(&conn, &write).unwrap();
+    let (ann, version) = (scope("acme/ann"), 1);
+    let later = NOW.plus_ms(10);
+    assert!(unchanged(&conn, &ann, &write.id, version, NOW.plus_ms(9)).unwrap());
+    assert!(unchanged(&conn, &ann, &write.id, 0, later).unwrap());
+    assert_eq!(get(&conn, &ann, &write.id, later).unwrap(), None);
+    let hits = search(&conn, &ann, &ask("brief", SearchMode::Hybrid), later).unwrap();
+    assert_eq!(hits, []);
+    let others = KnowledgeWrite {
+        now: later,
+        ..entry("acme/bob", Visibility::Tenant, "x", "another's")
+    };
+    put(&conn, &others).unwrap();
+    assert_eq!(rows(&conn, "knowledge"), 1);
+    for table in ["knowledge_words", "knowledge_vectors"] {
+        assert_eq!(rows(&conn, table), 1, "{table}");
+    }
+}
+
+#[test]
+fn a_version_is_never_used_twice_although_an_id_comes_back() {
+    let conn = tenant_db();
+    let write = entry("acme/ann", Visibility::Private, "x", "text");
+    let mut last = 0;
+    for round in 0..5 {
+        for _ in 0..round {
+            put(&conn, &write).unwrap();
+            let item = get(&conn, &scope("acme/ann"), &write.id, NOW)
+                .unwrap()
+                .unwrap();
+            assert!(item.version > last);
+            last = item.version;
+        }
+        apply_forget(&conn, &write.id).unwrap();
+        apply_forget(&conn, &write.id).unwrap();
+    }
+    let left: i64 = conn
+        .query_row(
+            "SELECT value FROM memory_counters WHERE name = 'knowledge_entries'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!((left, rows(&conn, "knowledge_words")), (0, 0));
+}
+
+#[test]
+fn the_limit_holds_at_and_one_past() {
+    let conn = tenant_db();
+    let fill = |n: u64| {
+        let sql = "UPDATE memory_counters SET value = ?1 WHERE name = 'knowledge_entries'";
+        conn.execute(sql, [n as i64]).unwrap();
+    };
+    fill(KNOWLEDGE_ENTRIES_MAX - 1);
+    let last = entry("acme/ann", Visibility::Private, "x", "the last one");
+    put(&conn, &last).unwrap();
+    let past = entry("acme/ann", Visibility::Private, "y", "one too many");
+    assert!(
+        matches!(put(&conn, &past), Err(Error::Exhausted { max, .. }) if max == KNOWLEDGE_ENTRIES_MAX)
+    );
+    put(&conn, &last).expect("replacing adds none");
+    apply_forget(&conn, &last.id).unwrap();
+    put(&conn, &past).expect("there is room again");
+}
+
+#[test]
+fn filters_all_hold() {
+    let conn = tenant_db();
+    let one = KnowledgeWrite {
+        tags: vec!["red".into(), "big".into()],
+        source: Some("https://a".into()),
+        metadata: Json::from_stored(r#"{"n":1,"deep":{"a":[1,2]},"s":"x' OR 1=1"}"#),
+        ..entry("/", Visibility::Tenant, "one", "a lamp")
+    };
+    let two = KnowledgeWrite {
+        tags: vec!["red".into()],
+        now: NOW.plus_ms(100),
+        ..entry("/", Visibility::Tenant, "two", "a lamp too")
+    };
+    put(&conn, &one).unwrap();
+    put(&conn, &two).unwrap();
+    let base = ask("lamp", SearchMode::Hybrid);
+    let metadata = |text: &str| KnowledgeQuery {
+        metadata: Some(Json::from_stored(text)),
+        ..base.clone()
+    };
+    let tags = |tags: &[&str]| KnowledgeQuery {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..base.clone()
+    };
+    let one_only: &[&str] = &["a lamp"];
+    let two_only: &[&str] = &["a lamp too"];
+    for (query, expected) in [
+        (tags(&["red", "big"]), one_only),
+        (tags(&["big", "green"]), &[]),
+        (tags(&["' OR 1=1"]), &[]),
+        (metadata(r#"{"n":1.0}"#), one_only),
+        (metadata(r#"{"n":1,"s":"x' OR 1=1"}"#), one_only),
+        (metadata(r#"{"deep":{"a":[1,2]}}"#), one_only),
+        (metadata(r#"{"deep":{"a":[1]}}"#), &[]),
+        (metadata(r#"{"n":null}"#), &[]),
+        (
+            KnowledgeQuery {
+                source: Some("https://a".into()),
+                ..base.clone()
+            },
+            one_only,
+        ),
+        (
+            KnowledgeQuery {
+                since: Some(NOW.plus_ms(100)),
+                ..base.clone()
+            },
+            two_only,
+        ),
+        (
+            KnowledgeQuery {
+                until: Some(NOW.plus_ms(100)),
+                ..base.clone()
+            },
+            one_only,
+        ),
+        (
+            KnowledgeQuery {
+                limit: 1,
+                offset: 1,
+                ..base.clone()
+            },
+            two_only,
+        ),
+        (
+            KnowledgeQuery {
+                min_score: Some(1.0),
+                ..base.clone()
+            },
+            one_only,
+        ),
+    ] {
+        assert_eq!(found(&conn, "/", &query), expected, "{query:?}");
+    }
+}
+
+#[test]
+fn words_and_vectors_find_each_in_their_way() {
+    let conn = tenant_db();
+    for text in [
+        "Refunds are paid within five days",
+        "The refunding of lamps takes longer",
+        "Our office is in Lisbon",
+        "Shipping to Norway is free",
+    ] {
+        put(&conn, &entry("/", Visibility::Tenant, "", text)).unwrap();
+    }
+    let first = |text: &str, mode| found(&conn, "/", &ask(text, mode)).first().cloned();
+    let refund = Some("Refunds are paid within five days".to_owned());
+    assert_eq!(first("when is a refund paid?", SearchMode::Keyword), refund);
+    assert_eq!(first("when is a refund paid?", SearchMode::Hybrid), refund);
+    assert_eq!(first("refnuds paid", SearchMode::Vector), refund);
+    let lisbon = Some("Our office is in Lisbon".to_owned());
+    assert_eq!(first("Lisboa", SearchMode::Keyword), None, "words only");
+    assert_eq!(first("offices Lisbon", SearchMode::Vector), lisbon);
+}
+
+#[test]
+fn pages_put_together_are_the_whole_list() {
+    let conn = tenant_db();
+    for i in 0..50 {
+        let text = format!("lamp number {i} {}", "lamp ".repeat(i % 7));
+        put(&conn, &entry("/", Visibility::Tenant, "", &text)).unwrap();
+    }
+    let whole = found(&conn, "/", &ask("lamp number", SearchMode::Hybrid));
+    assert_eq!(whole.len(), 50);
+    let mut pages = Vec::new();
+    for offset in (0..50).step_by(7) {
+        let query = KnowledgeQuery {
+            limit: 7,
+            offset,
+            ..ask("lamp number", SearchMode::Hybrid)
+        };
+        pages.extend(found(&conn, "/", &query));
+    }
+    assert_eq!(pages, whole);
+}
+
+#[test]
+fn another_users_rows_crowd_nothing_out() {
+    let conn = tenant_db();
+    // More rows than any list is deep.
+    for i in 0..=SEARCH_OFFSET_MAX + SEARCH_LIMIT_MAX {
+        let text = format!("lamp lamp lamp {i}");
+        put(
+            &conn,
+            &entry("acme/mallory", Visibility::Private, "", &text),
+        )
+        .unwrap();
+    }
+    put(
+        &conn,
+        &entry(
+            "acme/ann",
+            Visibility::Private,
+            "",
+            "one lamp among other things",
+        ),
+    )
+    .unwrap();
+    for mode in [SearchMode::Keyword, SearchMode::Vector, SearchMode::Hybrid] {
+        let found = found(&conn, "acme/ann", &ask("lamp", mode));
+        assert_eq!(found, ["one lamp among other things"], "{mode:?}");
+    }
+}
+
+fn rows(conn: &Connection, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    conn.query_row(&sql, [], |row| row.get(0)).unwrap()
+}

@@ -1,0 +1,34 @@
+//! A tenant's database in memory, and shorthand, for the unit tests of the SQL.
+
+use rusqlite::Connection;
+
+use super::migrate;
+use crate::id::{AgentName, CustomerId, TenantId, UserId};
+use crate::identity::TenantScope;
+
+/// A migrated database with nothing in it.
+pub(super) fn tenant_db() -> Connection {
+    let mut conn = Connection::open_in_memory().unwrap();
+    conn.pragma_update(None, "foreign_keys", true).unwrap();
+    migrate::TENANT.apply(&mut conn).unwrap();
+    conn
+}
+
+pub(super) fn agent(name: &str) -> AgentName {
+    AgentName::new(name).unwrap()
+}
+
+/// A scope of `customer/user`, either of which may be empty.
+pub(super) fn scope(who: &str) -> TenantScope {
+    let (customer, user) = identity(who);
+    TenantScope::for_turn(TenantId::generate(), agent("scribe"), customer, user)
+}
+
+/// The customer and user of `customer/user`.
+pub(super) fn identity(who: &str) -> (Option<CustomerId>, Option<UserId>) {
+    let (customer, user) = who.split_once('/').unwrap();
+    (
+        (!customer.is_empty()).then(|| CustomerId::new(customer).unwrap()),
+        (!user.is_empty()).then(|| UserId::new(user).unwrap()),
+    )
+}
