@@ -22,6 +22,7 @@ mod columns;
 mod connect;
 mod datadir;
 mod deliveries;
+mod effects;
 mod episodes;
 mod events;
 mod host_db;
@@ -30,10 +31,12 @@ mod migrate;
 mod pages;
 mod procedures;
 mod rows;
+mod sweep;
 mod tenant;
 mod tenants;
 #[cfg(test)]
 mod testing;
+mod turns;
 mod visibility;
 mod words;
 mod working;
@@ -41,6 +44,8 @@ mod writer;
 
 pub use datadir::DataDir;
 pub use events::SCHEDULED_EVENTS_MAX;
+pub use sweep::{RETENTION_DAYS, SWEPT_EVENTS_MAX, Swept};
+pub use turns::DESCENDANTS_PER_ROOT_MAX;
 pub use writer::FatalHook;
 
 use host_db::{HostDb, Secrets};

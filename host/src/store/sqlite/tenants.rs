@@ -32,9 +32,12 @@ struct Slots {
     uses: u64,
 }
 
+/// Filled by whoever comes first; the others wait.
+type Cell = Arc<OnceCell<Arc<Tenant>>>;
+
 #[derive(Default)]
 struct Slot {
-    cell: Arc<OnceCell<Arc<Tenant>>>,
+    cell: Cell,
     used: u64,
 }
 
@@ -84,7 +87,7 @@ impl Tenants {
         opened
     }
 
-    fn slot(&self, id: TenantId) -> Result<(Arc<OnceCell<Arc<Tenant>>>, Option<Slot>)> {
+    fn slot(&self, id: TenantId) -> Result<(Cell, Option<Slot>)> {
         let mut slots = self.slots.lock();
         slots.uses += 1;
         let used = slots.uses;

@@ -36,11 +36,13 @@ pub(super) const TENANT_JOBS_MAX: usize = BATCH_JOBS_MAX;
 /// Most jobs that wait for one thread.
 pub(super) const THREAD_JOBS_MAX: usize = 8 * BATCH_JOBS_MAX;
 
+type Work = dyn FnOnce(Option<&mut WriteTx<'_>>) -> Ran + Send;
+
 /// One write, with its caller's address in it.
 pub(super) struct Job {
     tenant: Arc<Tenant>,
     /// Given nothing, it does nothing and only makes the answer.
-    run: Box<dyn FnOnce(Option<&mut WriteTx<'_>>) -> Ran + Send>,
+    run: Box<Work>,
 }
 
 /// What waits for one thread. Its bound is the permits of `room`, taken before a job is pushed.

@@ -208,13 +208,10 @@ fn run_job(tx: &mut WriteTx<'_>, job: Job, alone: bool, ran: &mut Vec<Ran>) -> R
         tx.counters,
         tx.announcements.len(),
     );
-    let run = job.run;
     // A panic drops the caller's address, which tells the caller.
-    let done = catch_unwind(AssertUnwindSafe(|| run(Some(&mut *tx)))).ok();
-    let (kept, ruin) = match &done {
-        Some(ran) => (ran.kept, ran.ruin.clone()),
-        None => (false, None),
-    };
+    let done = catch_unwind(AssertUnwindSafe(|| (job.run)(Some(&mut *tx)))).ok();
+    let kept = done.as_ref().is_some_and(|done| done.kept);
+    let ruin = done.as_ref().and_then(|done| done.ruin.clone());
     ran.extend(done);
     if let Some(fate) = ruin {
         return Err(fate);

@@ -1,0 +1,90 @@
+//! What a commit does to memory: checks what the turn read, then applies what it wrote.
+//!
+//! Invariant: [`TurnStore::commit`](crate::turn::TurnStore::commit) is the only caller, so memory changes
+//! with the consumption of an event or not at all.
+
+use rusqlite::Connection;
+
+use super::{episodes, knowledge, procedures, working};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::identity::TenantScope;
+use crate::memory::KnowledgeWrite;
+use crate::memory::embed::Embedding;
+use crate::turn::{Effect, Read};
+
+/// An effect with what takes long to make, made on the caller's thread and not on the writer's.
+pub(super) enum Prepared {
+    /// Write a knowledge entry, found by this vector.
+    Knowledge(Box<KnowledgeWrite>, Embedding),
+    /// Anything else.
+    Plain(Effect),
+}
+
+impl Prepared {
+    /// Make what takes long.
+    pub(super) fn new(effect: Effect) -> Self {
+        match effect {
+            Effect::KnowledgePut(write) => {
+                let vector = knowledge::vector_of(&write);
+                Self::Knowledge(write, vector)
+            }
+            plain => Self::Plain(plain),
+        }
+    }
+}
+
+/// Says what has changed, if something a turn read is not as it was.
+pub(super) fn check_read(
+    conn: &Connection,
+    scope: &TenantScope,
+    read: &Read,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    let (unchanged, what) = match read {
+        Read::Working {
+            space,
+            key,
+            version,
+        } => (
+            working::unchanged(conn, space, key, *version, now)?,
+            format!("working memory `{}` of {space}", key.as_str()),
+        ),
+        Read::WorkingKeys { range, seen } => (
+            working::keys(conn, range, now)? == *seen,
+            format!("the keys `{}` of {}", range.prefix, range.space),
+        ),
+        Read::Knowledge { id, version } => (
+            knowledge::unchanged(conn, scope, id, *version, now)?,
+            format!("knowledge `{id}`"),
+        ),
+        Read::Procedure { name, latest } => (
+            procedures::unchanged(conn, name, *latest)?,
+            format!("procedure `{name}`"),
+        ),
+    };
+    Ok((!unchanged).then_some(what))
+}
+
+/// Apply one effect.
+pub(super) fn apply(conn: &Connection, prepared: &Prepared, now: Timestamp) -> Result<()> {
+    let effect = match prepared {
+        Prepared::Knowledge(write, vector) => return knowledge::apply_put(conn, write, vector),
+        Prepared::Plain(effect) => effect,
+    };
+    match effect {
+        Effect::WorkingPut {
+            space,
+            key,
+            value,
+            expires,
+        } => working::apply_put(conn, (space, key), value, *expires, now),
+        Effect::WorkingDelete { space, key } => working::apply_delete(conn, space, key),
+        Effect::KnowledgePut(write) => {
+            knowledge::apply_put(conn, write, &knowledge::vector_of(write))
+        }
+        Effect::KnowledgeForget { id } => knowledge::apply_forget(conn, id),
+        Effect::EpisodeAdd(episode) => episodes::apply_add(conn, episode),
+        Effect::ProcedurePut(write) => procedures::apply_put(conn, write),
+    }
+}
