@@ -26,7 +26,10 @@ pub enum Announcement {
     /// Agents were deployed, rolled back, paused, resumed or deleted.
     AgentsChanged,
     /// The tenant was made.
-    TenantCreated,
+    TenantCreated {
+        /// Its share of the host, see [`crate::identity::Tenant::weight`].
+        weight: u32,
+    },
     /// The tenant was deleted.
     TenantDeleted,
 }
@@ -35,4 +38,10 @@ pub enum Announcement {
 pub trait Bus: Send + Sync {
     /// Tell whoever waits.
     fn announce(&self, tenant: TenantId, announcement: Announcement);
+}
+
+/// Live events of a tenant, for open streams.
+pub trait Feed: Send + Sync {
+    /// Events from now on, in commit order. One that falls behind is told so and reads the log.
+    fn subscribe(&self, tenant: TenantId) -> tokio::sync::broadcast::Receiver<Arc<Event>>;
 }

@@ -157,6 +157,11 @@ impl TenantId {
         Self(Uuid::now_v7())
     }
 
+    /// From 16 bytes that were a tenant's before.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// The 16 bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

@@ -6,6 +6,7 @@
 
 pub mod bus;
 pub mod clock;
+pub mod dispatch;
 pub mod error;
 pub mod events;
 pub mod id;

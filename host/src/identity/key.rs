@@ -37,6 +37,14 @@ impl fmt::Debug for KeyId {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes
+        .iter()
+        .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+        .collect()
+}
+
 /// A whole API key. Shown once, when it is made; its `Debug` never shows the secret.
 #[derive(Clone)]
 pub struct ApiKeySecret {
@@ -55,7 +63,7 @@ impl ApiKeySecret {
             what: "system randomness",
             reason: e.to_string(),
         })?;
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let hex = hex(&bytes);
         let (id, secret) = hex.split_at(KEY_ID_DIGITS);
         Ok(Self {
             id: KeyId(id.to_owned()),
@@ -83,12 +91,12 @@ impl fmt::Debug for ApiKeySecret {
 impl FromStr for ApiKeySecret {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        let hex = |part: &str, digits: usize| {
+        let is_hex = |part: &str, digits: usize| {
             part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
         text.strip_prefix("wrn_")
             .and_then(|rest| rest.split_once('_'))
-            .filter(|(id, secret)| hex(id, KEY_ID_DIGITS) && hex(secret, KEY_SECRET_DIGITS))
+            .filter(|(id, secret)| is_hex(id, KEY_ID_DIGITS) && is_hex(secret, KEY_SECRET_DIGITS))
             .map(|(id, secret)| Self {
                 id: KeyId(id.to_owned()),
                 secret: secret.to_owned(),

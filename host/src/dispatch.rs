@@ -1,0 +1,240 @@
+//! Moves deliveries: pull → admit → run → commit → acknowledge.
+//!
+//! Invariant: a delivery leaves the queue only by the transaction that commits its turn or makes it a
+//! dead letter; everything in memory here is a copy that a restart reads again. A worker takes its
+//! agent's and its tenant's place before it takes a delivery, so nothing waits inside the host with a
+//! claim on it. This module knows traits only: no SQL, no Wasm, no HTTP.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bus::{Announcement, Bus};
+use crate::error::{Error, Result};
+use crate::id::{AgentId, Digest, TenantId};
+use crate::identity::AdminStore;
+use crate::turn::{DeliveryStore, Services, Turn, TurnEnd, TurnLimits, TurnStore};
+
+mod lane;
+mod limits;
+mod queue;
+mod recovery;
+mod retry;
+mod slots;
+mod stats;
+mod tend;
+mod worker;
+
+pub use limits::DispatchLimits;
+pub use stats::{DURATION_BOUNDS_US, DispatchStats, StatsSnapshot};
+
+use queue::Queues;
+use slots::SlotFile;
+use tend::Attention;
+use worker::Gates;
+
+/// What a run of a guest gives back.
+#[derive(Debug)]
+pub struct Ran {
+    /// The turn with all that it staged; none if the host panicked in it.
+    pub turn: Option<Box<Turn>>,
+    /// How it ended.
+    pub end: TurnEnd,
+    /// CPU time used.
+    pub cpu: Duration,
+    /// Wall clock used.
+    pub wall: Duration,
+}
+
+/// Runs guests. The sandbox is one; tests have another that needs no Wasm.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Run `handle` of a component on the turn's event, until the turn's deadline.
+    async fn run(&self, digest: Digest, turn: Box<Turn>, cancelled: CancellationToken) -> Ran;
+}
+
+/// What the dispatcher works with.
+pub struct Parts {
+    /// Tenants.
+    pub admin: Arc<dyn AdminStore>,
+    /// Queues.
+    pub deliveries: Arc<dyn DeliveryStore>,
+    /// Turns.
+    pub turns: Arc<dyn TurnStore>,
+    /// What turns read from.
+    pub services: Arc<Services>,
+    /// Runs guests.
+    pub runner: Arc<dyn Runner>,
+    /// Its own limits.
+    pub limits: DispatchLimits,
+    /// The limits of turns.
+    pub turn_limits: TurnLimits,
+}
+
+/// The dispatcher of one host.
+pub struct Dispatcher {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+}
+
+struct Shared {
+    parts: Parts,
+    turn_limits: Arc<TurnLimits>,
+    queues: Mutex<Queues>,
+    /// Wakes one worker that waits for something to run.
+    work: Notify,
+    attention: Attention,
+    slots: SlotFile,
+    gates: Gates,
+    stats: DispatchStats,
+    /// No more deliveries are taken.
+    closing: CancellationToken,
+    /// Running turns are dropped.
+    killed: CancellationToken,
+}
+
+impl Dispatcher {
+    /// Read what was running when the host last died, and make ready. Nothing runs yet.
+    ///
+    /// # Errors
+    /// `Internal` if the file of running turns cannot be used.
+    pub fn new(parts: Parts, running_file: &Path) -> Result<(Self, Recovery)> {
+        let (slots, interrupted) = SlotFile::open(running_file)?;
+        let shared = Shared {
+            turn_limits: Arc::new(parts.turn_limits),
+            queues: Mutex::new(Queues::new(parts.limits)),
+            work: Notify::new(),
+            attention: Attention::default(),
+            slots,
+            gates: Gates::default(),
+            stats: DispatchStats::default(),
+            closing: CancellationToken::new(),
+            killed: CancellationToken::new(),
+            parts,
+        };
+        let dispatcher = Self {
+            shared: Arc::new(shared),
+            tasks: TaskTracker::new(),
+        };
+        Ok((dispatcher, Recovery(interrupted)))
+    }
+
+    /// Take up what the last host left, then run: first, alone and one by one, what was running when it
+    /// died, then everything. Returns when the host is ready.
+    pub async fn start(&self, recovery: Recovery) -> Result<()> {
+        self.shared.recover(recovery.0).await?;
+        for tenant in self.shared.parts.admin.all_tenants().await? {
+            self.shared
+                .queues
+                .lock()
+                .add_tenant(tenant.id, tenant.weight);
+            self.shared.attention.all(tenant.id);
+        }
+        let tender = Arc::clone(&self.shared);
+        self.tasks.spawn(async move { tender.tend_all().await });
+        for index in 0..self.shared.parts.limits.turns_running_max {
+            let worker = Arc::clone(&self.shared);
+            self.tasks.spawn(async move { worker.work(index).await });
+        }
+        Ok(())
+    }
+
+    /// Where announcements go.
+    pub fn inbox(&self) -> Arc<dyn Bus> {
+        Arc::new(Inbox(Arc::clone(&self.shared)))
+    }
+
+    /// Counts since the start.
+    pub fn stats(&self) -> StatsSnapshot {
+        self.shared
+            .stats
+            .snapshot(self.shared.queues.lock().running())
+    }
+
+    /// Look at the clock and the store again: for tests that move a simulated clock.
+    pub fn poke(&self) {
+        let tenants = self.shared.queues.lock().tenants();
+        for tenant in tenants {
+            self.shared.attention.due(tenant);
+        }
+    }
+
+    /// Wait until nothing runs and nothing in memory could run.
+    pub async fn settle(&self) {
+        while !self.shared.settled() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Take no more deliveries, tell running guests, wait for them as long as `limits.drain` says, and
+    /// drop what still runs: its delivery is in the store. Says how many were dropped.
+    pub async fn drain(&self) -> usize {
+        self.shared.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(self.shared.parts.limits.drain, self.tasks.wait())
+            .await
+            .is_ok()
+        {
+            return 0;
+        }
+        let dropped = self.shared.queues.lock().running();
+        self.shared.killed.cancel();
+        self.tasks.wait().await;
+        dropped
+    }
+}
+
+/// What was running when the host last died, to be given to [`Dispatcher::start`].
+#[derive(Debug)]
+pub struct Recovery(Vec<slots::Interrupted>);
+
+/// Takes announcements. Cheap and without I/O, because the store's writer calls it.
+struct Inbox(Arc<Shared>);
+
+impl Bus for Inbox {
+    fn announce(&self, tenant: TenantId, announcement: Announcement) {
+        let shared = &self.0;
+        match announcement {
+            Announcement::Appended { deliveries, .. } => {
+                if deliveries.is_empty() {
+                    return;
+                }
+                let (read, run) = {
+                    let mut queues = shared.queues.lock();
+                    let read = queues.announce(tenant, deliveries);
+                    (read, queues.has_runnable())
+                };
+                if read {
+                    shared.attention.refill(tenant);
+                }
+                if run {
+                    shared.work.notify_one();
+                }
+            }
+            Announcement::DueChanged => shared.attention.due(tenant),
+            Announcement::AgentsChanged => shared.attention.all(tenant),
+            Announcement::TenantCreated { weight } => {
+                shared.queues.lock().add_tenant(tenant, weight);
+                shared.attention.all(tenant);
+            }
+            Announcement::TenantDeleted => {
+                shared.queues.lock().remove_tenant(tenant);
+                shared.attention.forget(tenant);
+            }
+        }
+    }
+}
+
+/// A key for what is kept per agent of a tenant.
+type AgentKey = (TenantId, AgentId);
+
+/// Whether an error says that the store cannot be used now, rather than that the turn was wrong.
+fn store_is_down(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { .. } | Error::Internal { .. })
+}

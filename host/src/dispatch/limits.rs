@@ -1,0 +1,50 @@
+//! What the dispatcher may hold and run. Each limit has a name, a unit and the reason for its default.
+
+use std::time::Duration;
+
+/// Limits of the dispatcher of one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DispatchLimits {
+    /// Turns that run at once on this host. A turn that waits for the outside holds a sandbox but no
+    /// core; 128 sandboxes are 6 MiB of resident memory when idle.
+    pub turns_running_max: usize,
+    /// Turns of one tenant that run at once: half of the host's, so that two tenants always fit.
+    pub tenant_turns_running_max: usize,
+    /// Deliveries of one agent that are in memory. Two refills of it keep a worker busy for the time of
+    /// one read of the store.
+    pub agent_window_events: usize,
+    /// Bytes of deliveries of one tenant that are in memory.
+    pub tenant_window_bytes: usize,
+    /// Deliveries read from the store at once.
+    pub load_batch: u32,
+    /// Times that a turn is run again because something it read had changed, before it counts as failed.
+    pub reruns_max: u32,
+    /// The first retry comes after about this long; each next one after twice as long.
+    pub retry_first: Duration,
+    /// No retry waits longer than this, whatever the guest asks for.
+    pub retry_longest: Duration,
+    /// Deaths of the host with which a delivery that ran alone is given up and its agent quarantined.
+    pub host_deaths_max: u32,
+    /// Lanes that may wait for a retry in one tenant; beyond it order is kept by reading the store.
+    pub lanes_parked_max: u32,
+    /// How long a shutdown waits for running turns.
+    pub drain: Duration,
+}
+
+impl Default for DispatchLimits {
+    fn default() -> Self {
+        Self {
+            turns_running_max: 128,
+            tenant_turns_running_max: 64,
+            agent_window_events: 512,
+            tenant_window_bytes: 8 * 1024 * 1024,
+            load_batch: 256,
+            reruns_max: 64,
+            retry_first: Duration::from_millis(200),
+            retry_longest: Duration::from_mins(5),
+            host_deaths_max: 2,
+            lanes_parked_max: 10_000,
+            drain: Duration::from_secs(20),
+        }
+    }
+}

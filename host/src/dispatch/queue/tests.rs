@@ -1,0 +1,301 @@
+//! The queues as data: what is announced, what is taken, what is read from the store.
+
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::events::{Event, Json, NewEvent, Topic};
+use crate::id::{AgentName, Digest, EventId, EventType};
+use crate::registry::{Agent, AgentKind, GrantSet, Manifest, Settings};
+
+use super::*;
+
+fn delivery(agent: i64, position: i64, key: Option<&str>) -> Delivery {
+    let id = EventId::new(&format!("e{position}")).unwrap();
+    let body = NewEvent {
+        source: "test".into(),
+        event_type: EventType::new("t").unwrap(),
+        topic: Topic::BusinessFacts,
+        time: Timestamp(0),
+        subject: None,
+        data: Json::from_stored("1"),
+        schema: None,
+        correlation: Label::of_event(&id),
+        trace: Label::of_event(&id),
+        parent: None,
+        session: None,
+        goal: None,
+        plan: key.map(|key| Label::new(key).unwrap()),
+        task: None,
+        customer: None,
+        user: None,
+        reply_to: None,
+        extensions: Vec::new(),
+        hops: 0,
+        root: None,
+        id,
+    };
+    let event = Arc::new(Event {
+        position: Position(position),
+        body,
+    });
+    Delivery {
+        agent: AgentId(agent),
+        event,
+        attempts_failed: 0,
+        host_deaths: 0,
+        due: None,
+    }
+}
+
+fn retry(delivery: Delivery) -> Delivery {
+    Delivery {
+        due: Some(Timestamp(1)),
+        attempts_failed: 1,
+        ..delivery
+    }
+}
+
+fn directory(agents: &[(i64, u32, AgentStatus)]) -> Directory {
+    let agents = agents.iter().map(|(id, concurrency, status)| {
+        let name = AgentName::new(&format!("a{id}")).unwrap();
+        let manifest = Manifest {
+            name: name.clone(),
+            kind: AgentKind::Agent,
+            description: String::new(),
+            version: None,
+            capabilities: Vec::new(),
+            subscriptions: Vec::new(),
+            produces: Vec::new(),
+            grants: std::collections::BTreeSet::default(),
+            settings: Settings {
+                concurrency: *concurrency,
+                ..Settings::default()
+            },
+        };
+        Agent {
+            id: AgentId(*id),
+            name,
+            status: status.clone(),
+            version: 1,
+            digest: Digest::of(b""),
+            manifest: Arc::new(manifest),
+            grants: GrantSet::NONE,
+            config: Arc::default(),
+            created: Timestamp(0),
+            updated: Timestamp(0),
+        }
+    });
+    Directory::new(agents.collect(), Vec::new())
+}
+
+struct Host {
+    queues: Queues,
+    tenant: TenantId,
+}
+
+impl Host {
+    /// A host with one tenant whose agents have read the store and found nothing.
+    fn new(limits: DispatchLimits, agents: &[(i64, u32, AgentStatus)]) -> Self {
+        let mut host = Self {
+            queues: Queues::new(limits),
+            tenant: TenantId::generate(),
+        };
+        host.queues.add_tenant(host.tenant, 1);
+        host.queues.set_agents(host.tenant, &directory(agents));
+        host.store_is_empty();
+        host
+    }
+
+    fn store_is_empty(&mut self) {
+        for refill in self.queues.refills(self.tenant) {
+            self.queues
+                .refilled(self.tenant, &refill, Vec::new(), false);
+        }
+    }
+
+    fn announce(&mut self, deliveries: impl IntoIterator<Item = Delivery>) {
+        self.queues
+            .announce(self.tenant, deliveries.into_iter().collect());
+    }
+
+    /// Take all that can be taken: `(agent, position)` each.
+    fn take_all(&mut self) -> Vec<Claim> {
+        std::iter::from_fn(|| self.queues.take()).collect()
+    }
+
+    fn finish(&mut self, claim: Claim, done: Done) {
+        self.queues.done(claim, done, 10);
+    }
+}
+
+fn places(claims: &[Claim]) -> Vec<(i64, i64)> {
+    claims
+        .iter()
+        .map(|c| (c.delivery.agent.0, c.delivery.event.position.0))
+        .collect()
+}
+
+#[test]
+fn agents_take_turns_within_their_concurrency() {
+    let active = AgentStatus::Active;
+    let mut host = Host::new(
+        DispatchLimits::default(),
+        &[(1, 2, active.clone()), (2, 1, active)],
+    );
+    host.announce([1, 2, 3].map(|p| delivery(1, p, None)));
+    host.announce([4, 5].map(|p| delivery(2, p, None)));
+    let mut taken = host.take_all();
+    assert_eq!(
+        places(&taken),
+        [(1, 1), (2, 4), (1, 2)],
+        "two of the first, one of the second"
+    );
+    host.finish(taken.remove(1), Done::Gone);
+    assert_eq!(places(&host.take_all()), [(2, 5)]);
+}
+
+#[test]
+fn one_delivery_of_an_order_key_at_a_time_in_order() {
+    let mut host = Host::new(DispatchLimits::default(), &[(1, 9, AgentStatus::Active)]);
+    host.announce([1, 2].map(|p| delivery(1, p, Some("x"))));
+    host.announce([
+        delivery(1, 3, Some("y")),
+        delivery(1, 4, None),
+        delivery(1, 5, Some("x")),
+    ]);
+    let mut taken = host.take_all();
+    assert_eq!(places(&taken), [(1, 1), (1, 3), (1, 4)]);
+    host.finish(taken.remove(0), Done::Gone);
+    let mut next = host.take_all();
+    assert_eq!(places(&next), [(1, 2)]);
+    host.finish(next.remove(0), Done::Gone);
+    assert_eq!(places(&host.take_all()), [(1, 5)]);
+}
+
+#[test]
+fn a_lane_waits_for_its_retry_and_then_goes_on_from_the_store() {
+    let mut host = Host::new(DispatchLimits::default(), &[(1, 9, AgentStatus::Active)]);
+    host.announce([1, 2].map(|p| delivery(1, p, Some("x"))));
+    let mut taken = host.take_all();
+    assert_eq!(places(&taken), [(1, 1)]);
+    host.finish(taken.remove(0), Done::Parked);
+    host.announce([delivery(1, 3, Some("x")), delivery(1, 4, None)]);
+    assert_eq!(
+        places(&host.take_all()),
+        [(1, 4)],
+        "the lane waits, others do not"
+    );
+
+    host.queues
+        .admit_due(host.tenant, vec![retry(delivery(1, 1, Some("x")))]);
+    host.queues
+        .admit_due(host.tenant, vec![retry(delivery(1, 1, Some("x")))]);
+    let mut taken = host.take_all();
+    assert_eq!(places(&taken), [(1, 1)], "a retry seen twice is taken once");
+    host.finish(taken.remove(0), Done::Gone);
+
+    let lane = Refill::Lane(AgentId(1), Label::new("x").unwrap(), Position(2));
+    assert_eq!(host.queues.refills(host.tenant), [lane.clone()]);
+    let rows = [2, 3].map(|p| delivery(1, p, Some("x"))).to_vec();
+    host.queues.refilled(host.tenant, &lane, rows, false);
+    let mut taken = host.take_all();
+    assert_eq!(places(&taken), [(1, 2)]);
+    host.finish(taken.remove(0), Done::Gone);
+    assert_eq!(places(&host.take_all()), [(1, 3)]);
+}
+
+#[test]
+fn what_does_not_fit_stays_in_the_store_and_is_read_later_once() {
+    let limits = DispatchLimits {
+        agent_window_events: 4,
+        load_batch: 4,
+        ..Default::default()
+    };
+    let mut host = Host::new(limits, &[(1, 1, AgentStatus::Active)]);
+    host.announce((1..=10).map(|p| delivery(1, p, None)));
+    let mut seen = Vec::new();
+    loop {
+        for refill in host.queues.refills(host.tenant) {
+            let Refill::Agent(_, after) = refill else {
+                panic!("no lanes here")
+            };
+            let rows: Vec<_> = (after.0 + 1..=10)
+                .take(4)
+                .map(|p| delivery(1, p, None))
+                .collect();
+            let full = rows.len() == 4;
+            host.queues.refilled(host.tenant, &refill, rows, full);
+        }
+        let mut taken = host.take_all();
+        if taken.is_empty() {
+            break;
+        }
+        seen.extend(places(&taken));
+        host.finish(taken.remove(0), Done::Gone);
+    }
+    assert_eq!(seen, (1..=10).map(|p| (1, p)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_paused_agent_holds_nothing_back_and_resumes() {
+    let (active, paused) = (AgentStatus::Active, AgentStatus::Paused);
+    let mut host = Host::new(
+        DispatchLimits::default(),
+        &[(1, 9, active.clone()), (2, 9, paused)],
+    );
+    host.announce([
+        delivery(2, 1, None),
+        delivery(1, 2, None),
+        delivery(2, 3, None),
+    ]);
+    assert_eq!(places(&host.take_all()), [(1, 2)]);
+    host.queues.set_agents(
+        host.tenant,
+        &directory(&[(1, 9, active.clone()), (2, 9, active)]),
+    );
+    for refill in host.queues.refills(host.tenant) {
+        let rows = match &refill {
+            Refill::Agent(AgentId(2), _) => vec![delivery(2, 1, None), delivery(2, 3, None)],
+            _ => Vec::new(),
+        };
+        host.queues.refilled(host.tenant, &refill, rows, false);
+    }
+    assert_eq!(places(&host.take_all()), [(2, 1), (2, 3)]);
+}
+
+#[test]
+fn tenants_share_by_the_cpu_they_used_and_their_weight() {
+    let mut queues = Queues::new(DispatchLimits {
+        turns_running_max: 1,
+        ..Default::default()
+    });
+    let (light, heavy) = (TenantId::generate(), TenantId::generate());
+    for (tenant, weight) in [(light, 1), (heavy, 3)] {
+        queues.add_tenant(tenant, weight);
+        queues.set_agents(tenant, &directory(&[(1, 1, AgentStatus::Active)]));
+        for refill in queues.refills(tenant) {
+            queues.refilled(tenant, &refill, Vec::new(), false);
+        }
+        queues.announce(tenant, (1..=400).map(|p| delivery(1, p, None)).collect());
+    }
+    let mut turns = std::collections::HashMap::new();
+    for _ in 0..200 {
+        let claim = queues.take().unwrap();
+        *turns.entry(claim.tenant).or_insert(0) += 1;
+        queues.done(claim, Done::Gone, 300);
+    }
+    let (light, heavy) = (turns[&light], turns[&heavy]);
+    assert!(
+        (45..=55).contains(&light),
+        "a quarter of 200 turns, got {light} beside {heavy}"
+    );
+}
+
+#[test]
+fn an_undecided_delivery_is_next_again() {
+    let mut host = Host::new(DispatchLimits::default(), &[(1, 1, AgentStatus::Active)]);
+    host.announce([1, 2].map(|p| delivery(1, p, None)));
+    let mut taken = host.take_all();
+    host.finish(taken.remove(0), Done::Undecided);
+    assert_eq!(places(&host.take_all()), [(1, 1)]);
+}

@@ -1,0 +1,263 @@
+//! Keeps the queues in memory fed from the store: new agents, refills, retries and timers that are due.
+//!
+//! Announcements are hints. Every tenant is also looked at on a slow poll, so that a lost hint costs
+//! [`POLL`], never a delivery.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::id::TenantId;
+use crate::identity::TenantScope;
+
+use super::Shared;
+use super::queue::Refill;
+
+/// How often every tenant is looked at without a hint.
+const POLL: Duration = Duration::from_secs(10);
+/// The soonest that the clock is looked at again while something is due.
+const TICK: Duration = Duration::from_millis(50);
+/// The longest that the clock is not looked at, so that a clock that was set forward is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// How long to wait after the store refused.
+const STORE_DOWN: Duration = Duration::from_secs(1);
+
+/// What a tenant needs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Need {
+    agents: bool,
+    refill: bool,
+    due: bool,
+    /// Its lanes that wait for retries have been read.
+    opened: bool,
+    busy: bool,
+}
+
+impl Need {
+    const fn any(self) -> bool {
+        self.agents || self.refill || self.due
+    }
+}
+
+/// Which tenants need something, and when the next one will.
+#[derive(Debug, Default)]
+pub(super) struct Attention {
+    needs: Mutex<HashMap<TenantId, Need>>,
+    timers: Mutex<Timers>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Timers {
+    queue: BTreeSet<(Timestamp, TenantId)>,
+    of: HashMap<TenantId, Timestamp>,
+}
+
+impl Timers {
+    fn set(&mut self, tenant: TenantId, due: Option<Timestamp>) {
+        if let Some(old) = self.of.remove(&tenant) {
+            self.queue.remove(&(old, tenant));
+        }
+        if let Some(due) = due {
+            self.of.insert(tenant, due);
+            self.queue.insert((due, tenant));
+        }
+    }
+}
+
+impl Attention {
+    pub(super) fn all(&self, tenant: TenantId) {
+        self.need(tenant, |need| {
+            (need.agents, need.refill, need.due) = (true, true, true)
+        });
+    }
+
+    pub(super) fn refill(&self, tenant: TenantId) {
+        self.need(tenant, |need| need.refill = true);
+    }
+
+    pub(super) fn due(&self, tenant: TenantId) {
+        self.need(tenant, |need| need.due = true);
+    }
+
+    pub(super) fn forget(&self, tenant: TenantId) {
+        self.needs.lock().remove(&tenant);
+        self.timers.lock().set(tenant, None);
+    }
+
+    fn need(&self, tenant: TenantId, what: impl FnOnce(&mut Need)) {
+        what(self.needs.lock().entry(tenant).or_default());
+        self.changed.notify_one();
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.needs
+            .lock()
+            .values()
+            .all(|need| !need.busy && !need.any())
+    }
+
+    /// Tenants that need something and are not being looked at; they are from now on.
+    fn begin(&self) -> Vec<(TenantId, Need)> {
+        let mut needs = self.needs.lock();
+        let waiting = needs
+            .iter_mut()
+            .filter(|(_, need)| need.any() && !need.busy);
+        waiting
+            .map(|(tenant, need)| {
+                let found = *need;
+                *need = Need {
+                    busy: true,
+                    opened: true,
+                    ..Need::default()
+                };
+                (*tenant, found)
+            })
+            .collect()
+    }
+
+    fn end(&self, tenant: TenantId) {
+        if let Some(need) = self.needs.lock().get_mut(&tenant) {
+            need.busy = false;
+        }
+        self.changed.notify_one();
+    }
+
+    fn timers_due(&self, now: Timestamp) {
+        let due: Vec<TenantId> = {
+            let mut timers = self.timers.lock();
+            let due: Vec<_> = timers
+                .queue
+                .iter()
+                .take_while(|(at, _)| *at <= now)
+                .copied()
+                .collect();
+            for (_, tenant) in &due {
+                timers.set(*tenant, None);
+            }
+            due.into_iter().map(|(_, tenant)| tenant).collect()
+        };
+        for tenant in due {
+            self.due(tenant);
+        }
+    }
+
+    fn sleep(&self, now: Timestamp) -> Duration {
+        match self.timers.lock().queue.first() {
+            Some((due, _)) => Duration::from_millis(due.since(now)).clamp(TICK, LONGEST_SLEEP),
+            None => LONGEST_SLEEP,
+        }
+    }
+}
+
+impl Shared {
+    /// Whether nothing runs, nothing could run, and nothing is being read.
+    pub(super) fn settled(&self) -> bool {
+        self.attention.is_quiet() && {
+            let queues = self.queues.lock();
+            queues.is_idle() && self.attention.is_quiet()
+        }
+    }
+
+    /// Look after all tenants until the host closes.
+    pub(super) async fn tend_all(self: Arc<Self>) {
+        let mut polled = tokio::time::Instant::now();
+        let tasks = tokio_util::task::TaskTracker::new();
+        loop {
+            let changed = self.attention.changed.notified();
+            let now = self.parts.services.clock.now();
+            self.attention.timers_due(now);
+            if polled.elapsed() >= POLL {
+                polled = tokio::time::Instant::now();
+                let tenants = self.queues.lock().tenants();
+                tenants
+                    .into_iter()
+                    .for_each(|tenant| self.attention.all(tenant));
+            }
+            for (tenant, need) in self.attention.begin() {
+                let shared = Arc::clone(&self);
+                tasks.spawn(async move {
+                    if let Err(error) = shared.tend(tenant, need).await {
+                        tracing::error!(tenant.id = %tenant, %error, "queue not refilled, trying again");
+                        tokio::time::sleep(STORE_DOWN).await;
+                        shared.attention.all(tenant);
+                    }
+                    shared.attention.end(tenant);
+                });
+            }
+            tokio::select! {
+                () = self.closing.cancelled() => break,
+                () = changed => {}
+                () = tokio::time::sleep(self.attention.sleep(now)) => {}
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn tend(&self, tenant: TenantId, need: Need) -> Result<()> {
+        let scope = TenantScope::for_dispatch(tenant);
+        if !need.opened {
+            let limit = self.parts.limits.lanes_parked_max;
+            let parked = self.parts.deliveries.parked(&scope, limit).await?;
+            self.queues.lock().park(tenant, &parked);
+        }
+        if need.agents || !need.opened {
+            let directory = self.parts.services.agents.directory(&scope).await?;
+            self.queues.lock().set_agents(tenant, &directory);
+            self.work.notify_one();
+        }
+        if need.due {
+            self.look_at_due(tenant, &scope).await?;
+        }
+        self.refill(tenant, &scope).await
+    }
+
+    async fn look_at_due(&self, tenant: TenantId, scope: &TenantScope) -> Result<()> {
+        let batch = self.parts.limits.load_batch;
+        let now = self.parts.services.clock.now();
+        let store = &self.parts.deliveries;
+        let fired = store.fire_scheduled(scope, now, batch).await?;
+        let limit = batch + self.queues.lock().retries(tenant) as u32;
+        let rows = store.due(scope, now, limit).await?;
+        let more = fired == batch || rows.len() == limit as usize;
+        self.queues.lock().admit_due(tenant, rows);
+        self.work.notify_one();
+        let next = if more {
+            Some(now.plus_ms(TICK.as_millis() as u64))
+        } else {
+            store.next_due(scope, now).await?
+        };
+        self.attention.timers.lock().set(tenant, next);
+        Ok(())
+    }
+
+    async fn refill(&self, tenant: TenantId, scope: &TenantScope) -> Result<()> {
+        let batch = self.parts.limits.load_batch;
+        loop {
+            let refills = self.queues.lock().refills(tenant);
+            if refills.is_empty() || self.closing.is_cancelled() {
+                return Ok(());
+            }
+            for refill in refills {
+                let store = &self.parts.deliveries;
+                let rows = match &refill {
+                    Refill::Agent(agent, after) => {
+                        store.pending(scope, *agent, *after, batch).await?
+                    }
+                    Refill::Lane(agent, key, from) => {
+                        store.lane(scope, *agent, key, *from, batch).await?
+                    }
+                };
+                let full = rows.len() == batch as usize;
+                self.queues.lock().refilled(tenant, &refill, rows, full);
+                self.work.notify_one();
+            }
+        }
+    }
+}

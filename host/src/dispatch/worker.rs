@@ -1,0 +1,400 @@
+//! A worker: takes a delivery, runs its turn, commits it, and takes the next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::error::Result;
+use crate::id::TenantId;
+use crate::identity::TenantScope;
+use crate::registry::{Agent, AgentStatus};
+use crate::turn::{
+    CommitOutcome, Delivery, Turn, TurnCommit, TurnEnd, TurnFailure, TurnInput, TurnOutcome,
+    TurnOutput, TurnRecord,
+};
+
+use super::queue::{Claim, Done};
+use super::retry::{Verdict, verdict};
+use super::slots::Interrupted;
+use super::{AgentKey, Ran, Shared, store_is_down};
+
+/// How long a worker waits after the store refused before it takes another delivery.
+const STORE_DOWN: Duration = Duration::from_secs(1);
+
+/// One gate an agent: turns that lost a race run again one at a time, so that each of them wins.
+#[derive(Debug, Default)]
+pub(super) struct Gates(Mutex<HashMap<AgentKey, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Gates {
+    async fn enter(&self, key: AgentKey) -> OwnedMutexGuard<()> {
+        let gate = Arc::clone(self.0.lock().entry(key).or_default());
+        gate.lock_owned().await
+    }
+
+    /// Drop the gate if nobody else is at it.
+    fn leave(&self, key: AgentKey, guard: OwnedMutexGuard<()>) {
+        let mut gates = self.0.lock();
+        drop(guard);
+        if gates
+            .get(&key)
+            .is_some_and(|gate| Arc::strong_count(gate) == 1)
+        {
+            gates.remove(&key);
+        }
+    }
+}
+
+/// A turn on its way: all that does not change between its runs.
+struct Attempt {
+    tenant: TenantId,
+    scope: TenantScope,
+    agent: Arc<Agent>,
+    delivery: Delivery,
+    started: crate::clock::Timestamp,
+    reruns: u32,
+    cpu: Duration,
+    wall: Duration,
+}
+
+impl Shared {
+    pub(super) async fn work(self: Arc<Self>, index: usize) {
+        while let Some(claim) = self.next().await {
+            self.run_claim(index, claim).await;
+        }
+    }
+
+    /// The next delivery, or none when the host closes.
+    async fn next(&self) -> Option<Claim> {
+        loop {
+            let woken = self.work.notified();
+            if self.closing.is_cancelled() {
+                return None;
+            }
+            let (claim, more) = {
+                let mut queues = self.queues.lock();
+                (queues.take(), queues.has_runnable())
+            };
+            if claim.is_some() {
+                if more {
+                    self.work.notify_one();
+                }
+                return claim;
+            }
+            tokio::select! {
+                () = woken => {}
+                () = self.closing.cancelled() => return None,
+            }
+        }
+    }
+
+    async fn run_claim(&self, worker: usize, claim: Claim) {
+        let tenant = claim.tenant;
+        let run = self.run_delivery(worker, tenant, claim.delivery.clone(), false);
+        let (done, cpu) = tokio::select! {
+            result = run => result,
+            () = self.killed.cancelled() => (Done::Undecided, Duration::ZERO),
+        };
+        if done == Done::Undecided && !self.killed.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(STORE_DOWN) => {}
+                () = self.closing.cancelled() => {}
+            }
+        }
+        let (read, run) = {
+            let mut queues = self.queues.lock();
+            (
+                queues.done(claim, done, cpu.as_micros() as u64),
+                queues.has_runnable(),
+            )
+        };
+        if read {
+            self.attention.refill(tenant);
+        }
+        if run {
+            self.work.notify_one();
+        }
+    }
+
+    /// Run a delivery until it is decided. `alone`: nothing else runs, after a death of the host.
+    pub(super) async fn run_delivery(
+        &self,
+        worker: usize,
+        tenant: TenantId,
+        delivery: Delivery,
+        alone: bool,
+    ) -> (Done, Duration) {
+        let host = TenantScope::for_dispatch(tenant);
+        let directory = match self.parts.services.agents.directory(&host).await {
+            Ok(directory) => directory,
+            Err(error) => {
+                tracing::error!(tenant.id = %tenant, %error, "agents cannot be read, trying again");
+                return (Done::Undecided, Duration::ZERO);
+            }
+        };
+        let Some(agent) = directory.by_id(delivery.agent) else {
+            return (Done::Gone, Duration::ZERO);
+        };
+        if agent.status != AgentStatus::Active {
+            // It waits in the store until the agent is resumed; the queue was told of the change.
+            return (Done::Undecided, Duration::ZERO);
+        }
+        let body = &delivery.event.body;
+        let mut attempt = Attempt {
+            tenant,
+            scope: TenantScope::for_turn(
+                tenant,
+                agent.name.clone(),
+                body.customer.clone(),
+                body.user.clone(),
+            ),
+            agent: Arc::clone(agent),
+            delivery,
+            started: self.parts.services.clock.now(),
+            reruns: 0,
+            cpu: Duration::ZERO,
+            wall: Duration::ZERO,
+        };
+        let done = self.run_attempt(worker, &mut attempt, alone).await;
+        (done, attempt.cpu)
+    }
+
+    async fn run_attempt(&self, worker: usize, attempt: &mut Attempt, alone: bool) -> Done {
+        let key = (attempt.tenant, attempt.delivery.agent);
+        let mut gate = None;
+        let done = loop {
+            let ran = match self.run_guest(worker, attempt, alone).await {
+                Ok(ran) => ran,
+                Err(error) => {
+                    tracing::error!(%error, "a turn cannot be recorded, trying again");
+                    break Done::Undecided;
+                }
+            };
+            let output = ran.turn.map(|turn| turn.finish());
+            match self.decide(attempt, ran.end, output).await {
+                Some(done) => break done,
+                None if gate.is_none() => gate = Some(self.gates.enter(key).await),
+                None => {}
+            }
+        };
+        if let Some(gate) = gate {
+            self.gates.leave(key, gate);
+        }
+        done
+    }
+
+    async fn run_guest(&self, worker: usize, attempt: &mut Attempt, alone: bool) -> Result<Ran> {
+        let delivery = &attempt.delivery;
+        let position = delivery.event.position;
+        let place = Interrupted {
+            tenant: attempt.tenant,
+            agent: delivery.agent,
+            position,
+            alone,
+        };
+        let timeout = attempt.agent.manifest.settings.timeout_ms;
+        let services = &self.parts.services;
+        let input = TurnInput {
+            scope: attempt.scope.clone(),
+            turn: services.ids.turn(attempt.tenant, position, delivery.agent),
+            agent: Arc::clone(&attempt.agent),
+            event: Arc::clone(&delivery.event),
+            attempt: delivery.attempts_failed + 1,
+            deadline: services.clock.now().plus_ms(u64::from(timeout)),
+        };
+        let turn = Turn::new(Arc::clone(services), Arc::clone(&self.turn_limits), input);
+        self.slots.begin(worker, &place)?;
+        let runner = &self.parts.runner;
+        let ran = runner
+            .run(attempt.agent.digest, Box::new(turn), self.closing.clone())
+            .await;
+        self.slots.end(worker)?;
+        attempt.cpu += ran.cpu;
+        attempt.wall += ran.wall;
+        Ok(ran)
+    }
+
+    /// Commit or fail a run. None: it must run again.
+    async fn decide(
+        &self,
+        attempt: &mut Attempt,
+        end: TurnEnd,
+        output: Option<TurnOutput>,
+    ) -> Option<Done> {
+        let (end, output) = match (end, output) {
+            (TurnEnd::Done, Some(output)) => match self.commit(attempt, output).await {
+                Ok(Some(done)) => return Some(done),
+                Ok(None) if attempt.reruns < self.parts.limits.reruns_max => {
+                    attempt.reruns += 1;
+                    self.stats.rerun();
+                    return None;
+                }
+                Ok(None) => {
+                    let why = format!(
+                        "what it read changed during each of {} runs",
+                        attempt.reruns
+                    );
+                    (
+                        TurnEnd::Failed {
+                            retry_ms: None,
+                            reason: Some(why),
+                        },
+                        None,
+                    )
+                }
+                Err(error) if store_is_down(&error) => {
+                    tracing::error!(%error, "a turn cannot be committed, trying again");
+                    return Some(Done::Undecided);
+                }
+                Err(error) => (TurnEnd::LimitReached(error.to_string()), None),
+            },
+            (end, output) => (end, output),
+        };
+        Some(self.fail(attempt, &end, output).await)
+    }
+
+    async fn commit(&self, attempt: &Attempt, output: TurnOutput) -> Result<Option<Done>> {
+        let record = self.record(attempt, &TurnEnd::Done, Some(&output));
+        let commit = TurnCommit {
+            turn: record.turn.clone(),
+            agent: attempt.delivery.agent,
+            position: attempt.delivery.event.position,
+            attempts_failed: attempt.delivery.attempts_failed,
+            reads: output.reads,
+            effects: output.effects,
+            events: output.events,
+            scheduled: output.scheduled,
+            record,
+        };
+        match self.parts.turns.commit(&attempt.scope, commit).await? {
+            CommitOutcome::Committed => {
+                self.stats
+                    .count(TurnOutcome::Committed, attempt.wall, attempt.cpu);
+                Ok(Some(Done::Gone))
+            }
+            CommitOutcome::AlreadyConsumed | CommitOutcome::Stale => Ok(Some(Done::Gone)),
+            CommitOutcome::ReadChanged { what } => {
+                tracing::debug!(agent.name = %attempt.agent.name, what, "read changed, running again");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn fail(&self, attempt: &Attempt, end: &TurnEnd, output: Option<TurnOutput>) -> Done {
+        let delivery = &attempt.delivery;
+        let failed = delivery.attempts_failed + 1;
+        let max = attempt.agent.manifest.settings.attempts;
+        let now = self.parts.services.clock.now();
+        let retry_at = match verdict(end, failed, max, now, &self.parts.limits) {
+            Verdict::Retry(at) => Some(at),
+            Verdict::GiveUp => None,
+        };
+        let failure = TurnFailure {
+            agent: delivery.agent,
+            position: delivery.event.position,
+            attempts_failed: delivery.attempts_failed,
+            retry_at,
+            record: self.record(attempt, end, output.as_ref()),
+        };
+        let outcome = failure.record.outcome;
+        match self.parts.turns.fail(&attempt.scope, failure).await {
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "a failed turn cannot be recorded, trying again");
+                return Done::Undecided;
+            }
+        }
+        self.stats.count(outcome, attempt.wall, attempt.cpu);
+        if retry_at.is_some() {
+            return Done::Parked;
+        }
+        self.stats.dead_letter();
+        Done::Gone
+    }
+
+    fn record(&self, attempt: &Attempt, end: &TurnEnd, output: Option<&TurnOutput>) -> TurnRecord {
+        let event = &attempt.delivery.event;
+        let delivery = &attempt.delivery;
+        let published = output.map(|output| {
+            let later = output.scheduled.iter().map(|(_, event)| event);
+            output
+                .events
+                .iter()
+                .chain(later)
+                .map(|event| event.id.clone())
+                .collect()
+        });
+        TurnRecord {
+            turn: self
+                .parts
+                .services
+                .ids
+                .turn(attempt.tenant, event.position, delivery.agent),
+            agent: attempt.agent.name.clone(),
+            digest: attempt.agent.digest,
+            event: event.body.id.clone(),
+            position: event.position,
+            event_type: event.body.event_type.clone(),
+            trace: event.body.trace.clone(),
+            attempt: delivery.attempts_failed + 1,
+            outcome: end.outcome(),
+            reason: end.reason(),
+            started: attempt.started,
+            duration_us: attempt.wall.as_micros() as u64,
+            cpu_us: attempt.cpu.as_micros() as u64,
+            host_calls: output.map_or(0, |output| output.host_calls),
+            reruns: attempt.reruns,
+            // What a failed turn staged was dropped, so it is not counted.
+            writes: match end {
+                TurnEnd::Done => output.map_or(0, |output| output.effects.len() as u32),
+                _ => 0,
+            },
+            published: match end {
+                TurnEnd::Done => published.unwrap_or_default(),
+                _ => Vec::new(),
+            },
+            calls: output
+                .map(|output| output.calls.clone())
+                .unwrap_or_default(),
+            logs: output.map(|output| output.logs.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The record of a turn that the host did not survive.
+    pub(super) fn record_of_death(
+        &self,
+        tenant: TenantId,
+        agent: &Agent,
+        delivery: &Delivery,
+    ) -> TurnRecord {
+        let event = &delivery.event;
+        let deaths = delivery.host_deaths;
+        TurnRecord {
+            turn: self
+                .parts
+                .services
+                .ids
+                .turn(tenant, event.position, delivery.agent),
+            agent: agent.name.clone(),
+            digest: agent.digest,
+            event: event.body.id.clone(),
+            position: event.position,
+            event_type: event.body.event_type.clone(),
+            trace: event.body.trace.clone(),
+            attempt: delivery.attempts_failed + 1,
+            outcome: TurnOutcome::HostDied,
+            reason: Some(format!("the host died {deaths} times while it ran")),
+            started: self.parts.services.clock.now(),
+            duration_us: 0,
+            cpu_us: 0,
+            host_calls: 0,
+            reruns: 0,
+            writes: 0,
+            published: Vec::new(),
+            calls: Vec::new(),
+            logs: Vec::new(),
+        }
+    }
+}
