@@ -35,6 +35,8 @@ pub use search::{AgentQuery, EventQuery, FIND_LIMIT_MAX, FoundEvent};
 pub const VERSIONS_PER_AGENT_MAX: u32 = 100;
 /// Most agents in a tenant.
 pub const AGENTS_PER_TENANT_MAX: u64 = 1_000;
+/// Longest configuration of an agent as JSON in bytes: settings, not data.
+pub const CONFIG_BYTES_MAX: usize = 64 * 1024;
 
 /// Whether an agent gets turns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,3 +226,7 @@ pub trait CatalogStore: Send + Sync {
 
 /// Most event definitions in a tenant.
 pub const EVENT_DEFINITIONS_MAX: u64 = 10_000;
+/// Most schemas in a tenant: [`CatalogStore::schemas`] returns the latest of each at once.
+pub const SCHEMAS_PER_TENANT_MAX: u64 = 1_000;
+/// Most versions of a schema, which are all kept for ever.
+pub const SCHEMA_VERSIONS_MAX: u32 = 1_000;

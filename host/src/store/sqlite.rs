@@ -17,7 +17,10 @@ use crate::error::Result;
 use crate::id::IdKey;
 use crate::identity::{KeyHasher, TenantScope};
 
+mod admin;
+mod agents;
 mod append;
+mod catalog;
 mod columns;
 mod connect;
 mod datadir;
@@ -93,7 +96,7 @@ pub struct SqliteStore {
     bus: Arc<dyn Bus>,
     host: HostDb,
     secrets: Secrets,
-    tenants: Tenants,
+    tenants: Arc<Tenants>,
     writers: Arc<Writers>,
     checkpointer: Checkpointer,
     checkpoint_thread: Mutex<Option<JoinHandle<()>>>,
@@ -114,6 +117,7 @@ impl SqliteStore {
         let data = Arc::new(DataDir::open(data_dir)?);
         let health = Health::new(settings.fatal);
         let host = HostDb::open(&data, Arc::clone(&health))?;
+        admin::recover(&data, &host)?;
         let secrets = host.secrets()?;
         let wal = WalSettings {
             pages: settings.wal_pages,
@@ -130,13 +134,13 @@ impl SqliteStore {
             bytes_max: settings.tenant_bytes_max,
             check: !data.was_clean(),
         };
-        let tenants = Tenants::new(
+        let tenants = Arc::new(Tenants::new(
             Arc::clone(&data),
             Arc::clone(&writers),
             health,
             open,
             settings.tenants_open_max,
-        );
+        ));
         Ok(Arc::new(Self {
             data,
             clock,

@@ -14,8 +14,10 @@ use crate::id::{Digest, TenantId};
 /// The layout that this host reads and writes.
 pub(super) const FORMAT: u32 = 1;
 
-/// Entries of `tenants/` that are being made or removed begin with this; no tenant's name does.
-const UNFINISHED: &str = ".";
+/// Entries of `tenants/` that are being made begin with this; no tenant's name does.
+const UNFINISHED: &str = ".new-";
+/// Entries of `tenants/` that are being removed begin with this.
+const TOMBSTONE: &str = ".gone-";
 
 /// A locked data directory.
 #[derive(Debug)]
@@ -91,7 +93,7 @@ impl DataDir {
         id: TenantId,
         fill: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<()> {
-        let unfinished = self.tenants().join(format!("{UNFINISHED}new-{id}"));
+        let unfinished = self.tenants().join(format!("{UNFINISHED}{id}"));
         let path = self.tenant(id);
         make_dir(&unfinished)?;
         fill(&unfinished)?;
@@ -100,11 +102,11 @@ impl DataDir {
         sync_dir(&self.tenants())
     }
 
-    /// Take a tenant's directory away in one step. The caller closes what is open, then calls
-    /// [`Self::remove_unfinished`].
+    /// Take a tenant's directory away in one step and leave a tombstone that lasts until
+    /// [`Self::remove_tenant`]. Once more does nothing.
     pub(super) fn detach_tenant(&self, id: TenantId) -> Result<()> {
         let path = self.tenant(id);
-        let gone = self.tenants().join(format!("{UNFINISHED}gone-{id}"));
+        let gone = self.tombstone(id);
         match fs::rename(&path, &gone) {
             Ok(()) => sync_dir(&self.tenants()),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
@@ -112,10 +114,43 @@ impl DataDir {
         }
     }
 
-    /// Remove what a removal left, whole or half done.
+    /// Remove a tombstone and all that is in it.
     pub(super) fn remove_tenant(&self, id: TenantId) -> Result<()> {
-        remove_dir(&self.tenants().join(format!("{UNFINISHED}gone-{id}")))?;
+        remove_dir(&self.tombstone(id))?;
         sync_dir(&self.tenants())
+    }
+
+    /// Tenants whose removal began and did not end.
+    pub(super) fn tombstones(&self) -> Result<Vec<TenantId>> {
+        self.tenants_named(TOMBSTONE)
+    }
+
+    /// Tenants that have a directory.
+    pub(super) fn tenant_ids(&self) -> Result<Vec<TenantId>> {
+        self.tenants_named("")
+    }
+
+    fn tenants_named(&self, prefix: &str) -> Result<Vec<TenantId>> {
+        let names = self.tenant_entries()?;
+        Ok(names
+            .iter()
+            .filter_map(|name| name.strip_prefix(prefix)?.parse().ok())
+            .collect())
+    }
+
+    fn tenant_entries(&self) -> Result<Vec<String>> {
+        let tenants = self.tenants();
+        fs::read_dir(&tenants)
+            .and_then(|entries| {
+                entries
+                    .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                    .collect()
+            })
+            .map_err(|e| unusable(&tenants, &e))
+    }
+
+    fn tombstone(&self, id: TenantId) -> PathBuf {
+        self.tenants().join(format!("{TOMBSTONE}{id}"))
     }
 
     fn tenants(&self) -> PathBuf {
@@ -123,14 +158,11 @@ impl DataDir {
     }
 
     fn remove_unfinished(&self) -> Result<()> {
-        let tenants = self.tenants();
-        for entry in fs::read_dir(&tenants).map_err(|e| unusable(&tenants, &e))? {
-            let entry = entry.map_err(|e| unusable(&tenants, &e))?;
-            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-                remove_dir(&entry.path())?;
-            }
+        let names = self.tenant_entries()?;
+        for name in names.iter().filter(|name| name.starts_with(UNFINISHED)) {
+            remove_dir(&self.tenants().join(name))?;
         }
-        sync_dir(&tenants)
+        sync_dir(&self.tenants())
     }
 }
 

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::events::Json;
+use crate::id::{CustomerId, Label, UserId};
 use crate::identity::TenantScope;
 use crate::memory::{Episode, EpisodeFilter, EpisodeStore, Role};
 
@@ -108,10 +109,10 @@ fn insert(conn: &Connection, episode: &Episode, owner: &str) -> rusqlite::Result
         &*episode.id,
         episode.agent.as_str(),
         owner,
-        episode.customer.as_ref().map(|id| id.as_str()),
-        episode.user.as_ref().map(|id| id.as_str()),
+        episode.customer.as_ref().map(CustomerId::as_str),
+        episode.user.as_ref().map(UserId::as_str),
         episode.role.as_str(),
-        episode.session.as_ref().map(|session| session.as_str()),
+        episode.session.as_ref().map(Label::as_str),
         episode.time.0,
         episode.metadata.as_str(),
         &*episode.content,

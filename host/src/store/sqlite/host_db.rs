@@ -72,26 +72,37 @@ impl HostDb {
         self.health.check()?;
         let conn = Arc::clone(&self.conn);
         let health = Arc::clone(&self.health);
-        tokio::task::spawn_blocking(move || {
-            let mut conn = conn.lock();
-            let tx = conn
-                .transaction()
-                .during("beginning a host transaction")
-                .and_then(|tx| {
-                    let value = work(&tx)?;
-                    tx.commit().during("committing a host transaction")?;
-                    Ok(value)
-                });
-            if let Err(e) = &tx
-                && Trouble::of_host(e) == Trouble::Io
-            {
-                health.fail(e);
-            }
-            tx
-        })
-        .await
-        .map_err(|e| Error::internal("running a host transaction", e))?
+        tokio::task::spawn_blocking(move || transact(&conn, &health, work))
+            .await
+            .map_err(|e| Error::internal("running a host transaction", e))?
     }
+
+    /// As [`Self::call`], here and now: for the start, when there are no async threads yet.
+    pub(super) fn call_now<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        transact(&self.conn, &self.health, work)
+    }
+}
+
+fn transact<T>(
+    conn: &Mutex<Connection>,
+    health: &Health,
+    work: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    let mut conn = conn.lock();
+    let done = conn
+        .transaction()
+        .during("beginning a host transaction")
+        .and_then(|tx| {
+            let value = work(&tx)?;
+            tx.commit().during("committing a host transaction")?;
+            Ok(value)
+        });
+    if let Err(e) = &done
+        && Trouble::of_host(e) == Trouble::Io
+    {
+        health.fail(e);
+    }
+    done
 }
 
 fn secret(conn: &Connection, name: &str) -> Result<[u8; 32]> {

@@ -25,6 +25,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::Json;
+use crate::id::{CustomerId, UserId};
 use crate::identity::TenantScope;
 use crate::memory::embed::{self, Embedding};
 use crate::memory::{
@@ -268,8 +269,8 @@ fn insert(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite) -> Result<i6
             own.external_id,
             own.content_hash,
             word(write.visibility),
-            write.customer.as_ref().map(|id| id.as_str()),
-            write.user.as_ref().map(|id| id.as_str()),
+            write.customer.as_ref().map(CustomerId::as_str),
+            write.user.as_ref().map(UserId::as_str),
             write.source,
             write.writer.as_str(),
             write.now.0,

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use super::agents;
 use super::connect::{self, Role};
 use super::migrate;
 use super::rows::{Sql, from_u64, to_u64};
@@ -104,7 +105,7 @@ impl Tenant {
                 },
             )
             .during("reading the head of the log")?;
-        let directory = Arc::new(Directory::default());
+        let directory = Arc::new(agents::load_directory(&conn, &Directory::default())?);
         Ok(Self {
             id,
             database: dir.join("state.db"),

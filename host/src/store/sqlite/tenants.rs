@@ -143,14 +143,19 @@ impl Tenants {
         })
     }
 
-    /// Remove a tenant's directory: what was not answered yet is refused, nothing is left. Blocks.
-    pub(super) fn delete(&self, id: TenantId) -> Result<()> {
+    /// Take a tenant's directory away: what was not answered yet is refused, what comes finds nothing.
+    /// Blocks.
+    pub(super) fn detach(&self, id: TenantId) -> Result<()> {
         self.data.detach_tenant(id)?;
         let slot = self.slots.lock().by_id.remove(&id);
         if let Some(tenant) = slot.as_ref().and_then(|slot| slot.cell.get()) {
             tenant.set_gone();
         }
-        drop(slot);
+        Ok(())
+    }
+
+    /// Remove what [`Self::detach`] took away. Blocks.
+    pub(super) fn remove(&self, id: TenantId) -> Result<()> {
         self.data.remove_tenant(id)
     }
 

@@ -1,0 +1,279 @@
+//! Tenants and API keys in `host.db`, and the directories of tenants.
+//!
+//! # What a crash leaves
+//!
+//! A tenant is made directory first, row second: a crash between the two leaves a directory that no row
+//! names, which nothing reaches and the next start reports. A tenant is removed by renaming its directory
+//! to a tombstone, which is durable before anything else happens and from which there is no way back; then
+//! its row and its keys go, then the tombstone. The next start takes every tombstone's rows and then the
+//! tombstone, so a removal that began ends. No start removes a tenant that has no tombstone: a `host.db`
+//! from an old backup must not cost the tenants made since.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::bus::Announcement;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::id::{KeyName, TenantId, TenantName};
+use crate::identity::{AdminStore, ApiKey, KeyId, Tenant};
+
+use super::SqliteStore;
+use super::columns::parsed;
+use super::datadir::DataDir;
+use super::host_db::HostDb;
+use super::rows::Sql as _;
+use super::tenants::Tenants;
+
+#[async_trait]
+impl AdminStore for SqliteStore {
+    async fn create_tenant(&self, tenant: Tenant) -> Result<()> {
+        let (id, name) = (tenant.id, tenant.name.clone());
+        // Asked first, so that a taken name does not cost a database.
+        self.host
+            .call(move |conn| require_free(conn, &name))
+            .await?;
+        self.blocking(move |tenants| tenants.create(id)).await?;
+        let inserted = self
+            .host
+            .call(move |conn| insert_tenant(conn, &tenant))
+            .await;
+        if let Err(error) = inserted {
+            let remove = move |tenants: &Tenants| {
+                tenants.detach(id)?;
+                tenants.remove(id)
+            };
+            if let Err(error) = self.blocking(remove).await {
+                tracing::warn!(%error, tenant.id = %id, "could not remove a directory that no row names");
+            }
+            return Err(error);
+        }
+        self.bus.announce(id, Announcement::TenantCreated);
+        Ok(())
+    }
+
+    async fn list_tenants(&self, after: Option<TenantName>, limit: u32) -> Result<Vec<Tenant>> {
+        self.host
+            .call(move |conn| {
+                let after = after.as_ref().map(TenantName::as_str);
+                tenants(
+                    conn,
+                    "WHERE ?1 IS NULL OR name > ?1 ORDER BY name LIMIT ?2",
+                    params![after, limit],
+                )
+            })
+            .await
+    }
+
+    async fn get_tenant(&self, name: &TenantName) -> Result<Tenant> {
+        let name = name.clone();
+        self.host.call(move |conn| tenant(conn, &name)).await
+    }
+
+    async fn all_tenants(&self) -> Result<Vec<Tenant>> {
+        self.host
+            .call(|conn| tenants(conn, "ORDER BY name", params![]))
+            .await
+    }
+
+    async fn delete_tenant(&self, name: &TenantName) -> Result<()> {
+        let id = self.get_tenant(name).await?.id;
+        self.blocking(move |tenants| tenants.detach(id)).await?;
+        self.host.call(move |conn| delete_tenant(conn, id)).await?;
+        // Told before the tombstone goes: from here on there is no tenant, whatever becomes of its files.
+        self.bus.announce(id, Announcement::TenantDeleted);
+        self.blocking(move |tenants| tenants.remove(id)).await
+    }
+
+    async fn create_key(&self, key: ApiKey) -> Result<()> {
+        self.host.call(move |conn| insert_key(conn, &key)).await
+    }
+
+    async fn list_keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>> {
+        self.host.call(move |conn| keys(conn, tenant)).await
+    }
+
+    async fn revoke_key(&self, tenant: TenantId, name: &KeyName, at: Timestamp) -> Result<()> {
+        let name = name.clone();
+        self.host
+            .call(move |conn| revoke_key(conn, tenant, &name, at))
+            .await
+    }
+
+    async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>> {
+        let id = id.clone();
+        self.host.call(move |conn| find_key(conn, &id)).await
+    }
+}
+
+impl SqliteStore {
+    async fn blocking(
+        &self,
+        work: impl FnOnce(&Tenants) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let tenants = Arc::clone(&self.tenants);
+        tokio::task::spawn_blocking(move || work(&tenants))
+            .await
+            .map_err(|e| Error::internal("working on a tenant's directory", e))?
+    }
+}
+
+/// End the removals that a crash cut short, and report directories that no row names. For the start.
+pub(super) fn recover(data: &DataDir, host: &HostDb) -> Result<()> {
+    for id in data.tombstones()? {
+        host.call_now(|conn| delete_tenant(conn, id))?;
+        data.remove_tenant(id)?;
+    }
+    let named: HashSet<TenantId> = host.call_now(tenant_ids)?.into_iter().collect();
+    for id in data.tenant_ids()?.iter().filter(|id| !named.contains(id)) {
+        tracing::warn!(tenant.id = %id, "a directory belongs to no tenant: the host died while making it, or host.db is from an older backup");
+    }
+    Ok(())
+}
+
+/// Remove a tenant's row and keys, if they are there.
+fn delete_tenant(conn: &Connection, id: TenantId) -> Result<()> {
+    conn.execute("DELETE FROM tenants WHERE id = ?1", [id.to_string()])
+        .during("deleting a tenant")?;
+    Ok(())
+}
+
+fn tenant_ids(conn: &Connection) -> Result<Vec<TenantId>> {
+    conn.prepare_cached("SELECT id FROM tenants")
+        .and_then(|mut statement| statement.query_map([], |row| parsed(row, 0))?.collect())
+        .during("reading tenants")
+}
+
+fn require_free(conn: &Connection, name: &TenantName) -> Result<()> {
+    let taken: bool = conn
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM tenants WHERE name = ?1)",
+            [name.as_str()],
+            |row| row.get(0),
+        )
+        .during("finding a tenant")?;
+    if taken {
+        return Err(Error::conflict(
+            "tenant",
+            format!("there is one named `{name}` already"),
+        ));
+    }
+    Ok(())
+}
+
+fn insert_tenant(conn: &Connection, tenant: &Tenant) -> Result<()> {
+    require_free(conn, &tenant.name)?;
+    conn.execute(
+        "INSERT INTO tenants (id, name, created_ms, weight) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            tenant.id.to_string(),
+            tenant.name.as_str(),
+            tenant.created.0,
+            tenant.weight
+        ],
+    )
+    .during("creating a tenant")?;
+    Ok(())
+}
+
+fn tenant(conn: &Connection, name: &TenantName) -> Result<Tenant> {
+    tenants(conn, "WHERE name = ?1", params![name.as_str()])?
+        .pop()
+        .ok_or_else(|| Error::not_found("tenant", name.as_str()))
+}
+
+fn tenants(conn: &Connection, rest: &str, params: impl rusqlite::Params) -> Result<Vec<Tenant>> {
+    conn.prepare_cached(&format!(
+        "SELECT id, name, created_ms, weight FROM tenants {rest}"
+    ))
+    .and_then(|mut statement| {
+        let tenant = |row: &Row<'_>| {
+            Ok(Tenant {
+                id: parsed(row, 0)?,
+                name: parsed(row, 1)?,
+                created: Timestamp(row.get(2)?),
+                weight: row.get(3)?,
+            })
+        };
+        statement.query_map(params, tenant)?.collect()
+    })
+    .during("reading tenants")
+}
+
+fn insert_key(conn: &Connection, key: &ApiKey) -> Result<()> {
+    let (tenant, taken): (bool, bool) = conn
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM tenants WHERE id = ?1),
+                    EXISTS (SELECT 1 FROM api_keys WHERE tenant = ?1 AND name = ?2 AND revoked_ms IS NULL)",
+            params![key.tenant.to_string(), key.name.as_str()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .during("finding a key")?;
+    if !tenant {
+        return Err(Error::not_found("tenant", key.tenant.to_string()));
+    }
+    if taken {
+        let reason = format!(
+            "there is one named `{}` already: revoke it, or choose another name",
+            key.name
+        );
+        return Err(Error::conflict("API key", reason));
+    }
+    conn.execute(
+        "INSERT INTO api_keys (id, tenant, name, hash, created_ms, revoked_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            key.id.as_str(),
+            key.tenant.to_string(),
+            key.name.as_str(),
+            key.hash,
+            key.created.0,
+            key.revoked.map(|at| at.0)
+        ],
+    )
+    .during("creating a key")?;
+    Ok(())
+}
+
+/// The columns of [`key`], in its order.
+const KEY: &str = "SELECT id, tenant, name, hash, created_ms, revoked_ms FROM api_keys";
+
+fn keys(conn: &Connection, tenant: TenantId) -> Result<Vec<ApiKey>> {
+    conn.prepare_cached(&format!(
+        "{KEY} WHERE tenant = ?1 ORDER BY name, created_ms, id"
+    ))
+    .and_then(|mut statement| statement.query_map([tenant.to_string()], key)?.collect())
+    .during("reading keys")
+}
+
+fn find_key(conn: &Connection, id: &KeyId) -> Result<Option<ApiKey>> {
+    conn.prepare_cached(&format!("{KEY} WHERE id = ?1"))
+        .and_then(|mut statement| statement.query_row([id.as_str()], key).optional())
+        .during("reading a key")
+}
+
+fn revoke_key(conn: &Connection, tenant: TenantId, name: &KeyName, at: Timestamp) -> Result<()> {
+    let revoked = conn
+        .execute(
+            "UPDATE api_keys SET revoked_ms = ?3 WHERE tenant = ?1 AND name = ?2 AND revoked_ms IS NULL",
+            params![tenant.to_string(), name.as_str(), at.0],
+        )
+        .during("revoking a key")?;
+    match revoked {
+        0 => Err(Error::not_found("API key", name.as_str())),
+        _ => Ok(()),
+    }
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+    Ok(ApiKey {
+        id: KeyId::from_stored(row.get(0)?),
+        tenant: parsed(row, 1)?,
+        name: parsed(row, 2)?,
+        hash: row.get(3)?,
+        created: Timestamp(row.get(4)?),
+        revoked: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+    })
+}
