@@ -1,1 +1,63 @@
-//! The Rust SDK.
+//! Write Warren agents in Rust.
+//!
+//! An agent handles one event at a time. What it writes and publishes while it does takes effect when it
+//! returns `Ok`, all together, or not at all.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use warren_agent::{Agent, Context, Event, Failure, payload};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Greet { name: String }
+//! payload!(Greet: ActionRequests, "greet.requested");
+//!
+//! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+//! struct Greeting { text: String }
+//! payload!(Greeting: ActionResults, "greeting.ready");
+//!
+//! fn greet(ctx: &Context, request: Event<Greet>) -> Result<Greeting, Failure> {
+//!     ctx.log().info("greeting somebody");
+//!     Ok(Greeting { text: format!("Hello, {}!", request.data.name) })
+//! }
+//!
+//! fn agent() -> Agent {
+//!     Agent::tool("greeter").describe("Greets people.").answers(greet)
+//! }
+//! warren_agent::export!(agent);
+//!
+//! # fn main() {}
+//! ```
+//!
+//! Compile it with `warren build`, or with plain cargo for `wasm32-unknown-unknown`, and push what comes out.
+//!
+//! Invariant: this crate knows the contract in `wit/` and nothing of the host's own types.
+
+mod agent;
+mod context;
+mod error;
+mod event;
+mod export;
+mod grant;
+#[doc(hidden)]
+pub mod host;
+mod instant;
+mod json;
+mod payload;
+mod topic;
+#[doc(hidden)]
+pub mod wasm;
+
+pub use agent::{Agent, Kind};
+pub use context::{
+    AgentInfo, AgentQuery, Budget, Context, Draft, Entry, Episode, EpisodeFilter, Episodes,
+    EventInfo, EventQuery, Identity, Item, Knowledge, Level, Log, NewProcedure, Procedure,
+    ProcedureKind, Procedures, Registry, Role, Schema, Search, SearchMode, Violation, Visibility,
+    Working,
+};
+pub use error::{Error, Failure, Result};
+pub use event::{Event, ReplyTo};
+pub use grant::Grant;
+pub use instant::Instant;
+pub use json::Json;
+pub use payload::Payload;
+pub use topic::Topic;

@@ -1,0 +1,100 @@
+//! The manifest as JSON.
+//!
+//! Invariant: follows `wit/manifest.schema.json`; what has its default is left out, so that a later host
+//! may choose better ones.
+
+use serde::Serialize;
+
+use super::Kind;
+use crate::grant::Grant;
+use crate::json::Json;
+use crate::payload::Payload;
+use crate::topic::Topic;
+
+#[derive(Serialize)]
+pub(super) struct Manifest {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) capabilities: Vec<Capability>,
+    pub(super) subscriptions: Vec<EventEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) produces: Vec<EventEntry>,
+    pub(super) grants: Vec<Grant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) settings: Option<Settings>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Capability {
+    pub(super) name: String,
+    pub(super) description: String,
+}
+
+/// An event that is handled or published.
+#[derive(Serialize)]
+pub(super) struct EventEntry {
+    pub(super) topic: Topic,
+    #[serde(rename = "type")]
+    pub(super) event_type: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Json>,
+}
+
+/// What is not said is the host's to choose.
+#[derive(Default, Serialize)]
+pub(super) struct Settings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timeout_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) concurrency: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attempts: Option<u32>,
+}
+
+impl Manifest {
+    pub(super) fn new(name: String, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            description: String::new(),
+            version: None,
+            capabilities: Vec::new(),
+            subscriptions: Vec::new(),
+            produces: Vec::new(),
+            grants: Vec::new(),
+            settings: None,
+        }
+    }
+
+    /// A schema that is not JSON makes the manifest the reason instead: the host quotes it when it refuses it.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self)
+            .unwrap_or_else(|error| format!("a schema of `{}` is not JSON: {error}", self.name))
+    }
+}
+
+impl EventEntry {
+    pub(super) fn of<P: Payload>() -> Self {
+        Self {
+            topic: P::TOPIC,
+            event_type: P::TYPE.to_owned(),
+            description: P::DESCRIPTION,
+            schema: P::SCHEMA.map(Json::from_text),
+        }
+    }
+
+    pub(super) fn new(topic: Topic, event_type: String) -> Self {
+        Self {
+            topic,
+            event_type,
+            description: "",
+            schema: None,
+        }
+    }
+}
