@@ -31,7 +31,7 @@ use super::tenants::Tenants;
 #[async_trait]
 impl AdminStore for SqliteStore {
     async fn create_tenant(&self, tenant: Tenant) -> Result<()> {
-        let (id, name) = (tenant.id, tenant.name.clone());
+        let (id, name, weight) = (tenant.id, tenant.name.clone(), tenant.weight);
         // Asked first, so that a taken name does not cost a database.
         self.host
             .call(move |conn| require_free(conn, &name))
@@ -51,7 +51,8 @@ impl AdminStore for SqliteStore {
             }
             return Err(error);
         }
-        self.bus.announce(id, Announcement::TenantCreated);
+        self.bus
+            .announce(id, Announcement::TenantCreated { weight });
         Ok(())
     }
 
