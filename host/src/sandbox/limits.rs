@@ -46,7 +46,9 @@ pub struct SandboxLimits {
     /// waits for others; a second is a thousand times the median and lets an interpreter start, parse a
     /// large payload and answer, while a loop costs its tenant's neighbours no more than that.
     pub cpu_ms_max: u64,
-    /// CPU and wall time of `describe` in milliseconds: it returns a constant.
+    /// CPU time of `describe` in milliseconds: it returns a constant, and an interpreter may start for it.
+    pub describe_cpu_ms_max: u64,
+    /// Wall clock of `describe` in milliseconds: has the same work to do on a machine that is busy.
     pub describe_ms_max: u64,
 
     /// Bytes of a guest's memory that stay resident in a free slot: an honest agent's image and working
@@ -80,7 +82,8 @@ impl Default for SandboxLimits {
             resources_max: 1_024,
             random_bytes_max: 64 << 10,
             cpu_ms_max: 1_000,
-            describe_ms_max: 1_000,
+            describe_cpu_ms_max: 1_000,
+            describe_ms_max: 5_000,
             keep_resident_bytes: 2 << 20,
             keep_resident_small_bytes: 64 << 10,
             warm_slots_max: 100,

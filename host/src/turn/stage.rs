@@ -263,6 +263,11 @@ impl Turn {
         self.nested.len() as u32
     }
 
+    /// Where this turn's time comes from.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.services.clock)
+    }
+
     /// The wall clock.
     pub fn now(&self) -> Timestamp {
         self.services.clock.now()

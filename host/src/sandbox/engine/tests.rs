@@ -38,177 +38,49 @@ fn effective_settings_are_the_golden_ones() {
     insta::assert_snapshot!("settings", text);
 }
 
+/// One line a setting, by what the library calls its getter.
+macro_rules! settings {
+    ($of:expr, $($getter:ident)*) => {{
+        let mut text = String::new();
+        $(writeln!(text, "  {}: {:?}", stringify!($getter), $of.$getter()).expect("a string");)*
+        text
+    }};
+}
+
 fn engine_settings(engine: &Engine) -> String {
-    let mut text = String::new();
-    let features: Vec<&str> = engine
-        .get_wasm_features()
-        .iter_names()
-        .map(|(name, _)| name)
-        .collect();
-    let rows: &[(&str, String)] = &[
-        ("features", features.join(" ")),
-        ("strategy", format!("{:?}", engine.get_strategy())),
-        (
-            "opt_level",
-            format!("{:?}", engine.get_cranelift_opt_level()),
-        ),
-        (
-            "nan_canonicalization",
-            format!("{:?}", engine.get_cranelift_nan_canonicalization()),
-        ),
-        (
-            "native_unwind_info",
-            format!("{:?}", engine.get_native_unwind_info()),
-        ),
-        ("inlining", format!("{:?}", engine.get_compiler_inlining())),
-        (
-            "parallel_compilation",
-            engine.get_parallel_compilation().to_string(),
-        ),
-        (
-            "epoch_interruption",
-            engine.get_epoch_interruption().to_string(),
-        ),
-        ("consume_fuel", engine.get_consume_fuel().to_string()),
-        (
-            "concurrency_support",
-            engine.get_concurrency_support().to_string(),
-        ),
-        (
-            "relaxed_simd_deterministic",
-            engine.get_relaxed_simd_deterministic().to_string(),
-        ),
-        ("shared_memory", engine.get_shared_memory().to_string()),
-        (
-            "signals_based_traps",
-            engine.get_signals_based_traps().to_string(),
-        ),
-        (
-            "memory_reservation",
-            engine.get_memory_reservation().to_string(),
-        ),
-        (
-            "memory_guard_size",
-            engine.get_memory_guard_size().to_string(),
-        ),
-        (
-            "guard_before_linear_memory",
-            engine.get_guard_before_linear_memory().to_string(),
-        ),
-        ("memory_init_cow", engine.get_memory_init_cow().to_string()),
-        ("table_lazy_init", engine.get_table_lazy_init().to_string()),
-        ("max_wasm_stack", engine.get_max_wasm_stack().to_string()),
-        (
-            "async_stack_size",
-            engine.get_async_stack_size().to_string(),
-        ),
-        (
-            "async_stack_zeroing",
-            engine.get_async_stack_zeroing().to_string(),
-        ),
-        (
-            "backtrace_frames",
-            engine.get_wasm_backtrace_max_frames().to_string(),
-        ),
-        ("debug_info", engine.get_debug_info().to_string()),
-        ("debug_symbols", engine.get_debug_symbols().to_string()),
-        ("guest_debug", engine.get_guest_debug().to_string()),
-        (
-            "generate_address_map",
-            engine.get_generate_address_map().to_string(),
-        ),
-    ];
-    for (name, value) in rows {
-        writeln!(text, "  {name}: {value}").expect("writing to a string");
-    }
-    text
+    let features = engine.get_wasm_features();
+    let names: Vec<&str> = features.iter_names().map(|(name, _)| name).collect();
+    let others = settings!(engine,
+        get_strategy get_cranelift_opt_level get_cranelift_nan_canonicalization
+        get_native_unwind_info get_compiler_inlining get_epoch_interruption get_consume_fuel
+        get_concurrency_support get_relaxed_simd_deterministic get_shared_memory
+        get_signals_based_traps get_memory_reservation get_memory_guard_size
+        get_guard_before_linear_memory get_memory_init_cow get_table_lazy_init
+        get_max_wasm_stack get_async_stack_size get_async_stack_zeroing
+        get_wasm_backtrace_max_frames get_debug_info get_debug_symbols get_guest_debug
+        get_generate_address_map
+    );
+    format!("  features: {}\n{others}", names.join(" "))
 }
 
 fn pool_settings(engine: &Engine) -> String {
     let pool = engine.get_pooling_config().expect("the run engine pools");
-    let mut text = String::new();
-    let rows: &[(&str, String)] = &[
-        (
-            "total_component_instances",
-            pool.get_total_component_instances().to_string(),
-        ),
-        (
-            "total_core_instances",
-            pool.get_total_core_instances().to_string(),
-        ),
-        ("total_memories", pool.get_total_memories().to_string()),
-        ("total_tables", pool.get_total_tables().to_string()),
-        ("total_stacks", pool.get_total_stacks().to_string()),
-        (
-            "max_core_instances_per_component",
-            pool.get_max_core_instances_per_component().to_string(),
-        ),
-        (
-            "max_memories_per_component",
-            pool.get_max_memories_per_component().to_string(),
-        ),
-        (
-            "max_tables_per_component",
-            pool.get_max_tables_per_component().to_string(),
-        ),
-        (
-            "max_tables_per_module",
-            pool.get_max_tables_per_module().to_string(),
-        ),
-        (
-            "max_memories_per_module",
-            pool.get_max_memories_per_module().to_string(),
-        ),
-        (
-            "max_component_instance_size",
-            pool.get_max_component_instance_size().to_string(),
-        ),
-        (
-            "max_core_instance_size",
-            pool.get_max_core_instance_size().to_string(),
-        ),
-        ("max_memory_size", pool.get_max_memory_size().to_string()),
-        ("table_elements", pool.get_table_elements().to_string()),
-        (
-            "linear_memory_keep_resident",
-            pool.get_memory_keep_resident().to_string(),
-        ),
-        (
-            "table_keep_resident",
-            pool.get_table_keep_resident().to_string(),
-        ),
-        (
-            "async_stack_keep_resident",
-            pool.get_async_stack_keep_resident().to_string(),
-        ),
-        (
-            "max_unused_warm_slots",
-            pool.get_max_unused_warm_slots().to_string(),
-        ),
-        (
-            "decommit_batch_size",
-            pool.get_decommit_batch_size().to_string(),
-        ),
-        (
-            "memory_protection_keys",
-            format!("{:?}", pool.get_memory_protection_keys()),
-        ),
-        ("pagemap_scan", format!("{:?}", pool.get_pagemap_scan())),
-    ];
-    for (name, value) in rows {
-        writeln!(text, "  {name}: {value}").expect("writing to a string");
-    }
-    text
+    settings!(pool,
+        get_total_component_instances get_total_core_instances get_total_memories
+        get_total_tables get_total_stacks get_max_core_instances_per_component
+        get_max_memories_per_component get_max_tables_per_component get_max_tables_per_module
+        get_max_memories_per_module get_max_component_instance_size get_max_core_instance_size
+        get_max_memory_size get_table_elements get_memory_keep_resident get_table_keep_resident
+        get_async_stack_keep_resident get_max_unused_warm_slots get_decommit_batch_size
+        get_memory_protection_keys get_pagemap_scan
+    )
 }
 
 #[test]
 fn what_the_compiler_makes_the_run_engine_takes() {
-    let artifact = compile_engine()
-        .and_then(|compiler| {
-            let wasm = wat::parse_str(ANSWER).expect("text");
-            Ok(compiler.precompile_component(&wasm).expect("compiles"))
-        })
-        .expect("compiler");
+    let compiler = compile_engine().expect("compiler");
+    let wasm = wat::parse_str(ANSWER).expect("text");
+    let artifact = compiler.precompile_component(&wasm).expect("compiles");
     let engine = run_engine(&few_sandboxes()).expect("engine");
     let component = map_artifact(&engine, &artifact).expect("loads");
     let mut store = Store::new(&engine, ());
@@ -228,8 +100,7 @@ fn the_run_engine_cannot_compile() {
     let engine = run_engine(&few_sandboxes()).expect("engine");
     let wasm = wat::parse_str(ANSWER).expect("text");
     let error = Component::new(&engine, &wasm)
-        .err()
-        .expect("refused")
+        .expect_err("refused")
         .to_string();
     assert!(error.contains("compil"), "{error}");
 }
