@@ -4,6 +4,8 @@
 //! `memory`) → `store`. `ARCHITECTURE.md` draws the house; each module's first lines say what it must
 //! not know.
 
+pub mod api;
+pub mod app;
 pub mod bus;
 pub mod clock;
 pub mod dispatch;
@@ -15,4 +17,5 @@ pub mod memory;
 pub mod registry;
 pub mod sandbox;
 pub mod store;
+pub mod telemetry;
 pub mod turn;

@@ -15,12 +15,14 @@ use crate::events::{Json, Topic};
 use crate::id::{AgentId, AgentName, Digest, EventType};
 use crate::identity::TenantScope;
 
+mod config;
 mod directory;
 mod grant;
 mod manifest;
 mod schema;
 mod search;
 
+pub use config::{CONFIG_NAME_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CONFIG_VALUES_MAX, check_config};
 pub use directory::Directory;
 pub use grant::{Grant, GrantSet};
 pub use manifest::{

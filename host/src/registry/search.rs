@@ -111,6 +111,14 @@ impl Directory {
             .collect())
     }
 
+    /// What is declared of this event type: on the topic of its definition, if it has one.
+    pub fn declared(&self, event_type: &EventType) -> Option<FoundEvent> {
+        let topic = self.definition(event_type).map(|d| d.topic);
+        self.declared_events()
+            .into_values()
+            .find(|found| found.event_type == *event_type && topic.is_none_or(|t| t == found.topic))
+    }
+
     fn declared_events(&self) -> Declared {
         let mut all = Declared::new();
         for definition in self.definitions() {

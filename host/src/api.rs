@@ -1,0 +1,146 @@
+//! HTTP: one file a resource, `/v1`, problem documents, OpenAPI made from the routes.
+//!
+//! Invariant: a handler is extract → scope → one domain call → answer. A scope comes only from the
+//! [`auth`] extractors, so a handler without one cannot reach data. Every route is registered through
+//! `routes!`, so that the OpenAPI document lists it. Nothing here knows SQL, Wasm or the adapters.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::registry::SchemaCache;
+
+mod agents;
+mod auth;
+mod calls;
+mod dead_letters;
+mod edge;
+mod error;
+mod event_definitions;
+mod events;
+mod extract;
+mod health;
+mod keys;
+mod memory;
+mod openapi;
+mod page;
+mod schemas;
+mod serve;
+mod slots;
+mod tenants;
+mod turns;
+pub mod types;
+
+pub use serve::serve;
+
+use auth::KeyCache;
+use error::{ApiError, Code};
+use slots::TenantSlots;
+
+/// What handlers share: the host and what this side keeps in memory.
+pub(crate) struct Api {
+    pub(crate) app: Arc<App>,
+    keys: KeyCache,
+    schemas: SchemaCache,
+    requests: TenantSlots,
+    uploads: TenantSlots,
+    calls: TenantSlots,
+    streams: TenantSlots,
+    openapi: String,
+}
+
+/// The state of the router.
+pub(crate) type Shared = Arc<Api>;
+
+impl Api {
+    fn new(app: Arc<App>, openapi: String) -> Self {
+        let limits = &app.limits;
+        Self {
+            keys: KeyCache::new(limits.key_cache, limits.key_cache_entries_max),
+            schemas: SchemaCache::default(),
+            requests: TenantSlots::new("requests_per_tenant_max", limits.requests_per_tenant_max),
+            uploads: TenantSlots::new("uploads_per_tenant_max", limits.uploads_per_tenant_max),
+            calls: TenantSlots::new("calls_per_tenant_max", limits.calls_per_tenant_max),
+            streams: TenantSlots::new("streams_per_tenant_max", limits.streams_per_tenant_max),
+            openapi,
+            app,
+        }
+    }
+}
+
+/// The whole HTTP side of `app`.
+pub fn router(app: Arc<App>) -> Router {
+    let (router, document) = documented(&app).split_for_parts();
+    let api = Arc::new(Api::new(app, openapi::finish(document)));
+    router
+        .fallback(async || ApiError::new(Code::NotFound, "no such route"))
+        .method_not_allowed_fallback(async || ApiError::bare(Code::MethodNotAllowed))
+        // Bodies are limited where they are read, each by its own named limit.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), edge::edge))
+        .with_state(api)
+}
+
+fn documented(app: &App) -> OpenApiRouter<Shared> {
+    let timeout = |after| TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, after);
+    let quick = resources().layer(timeout(app.limits.request));
+    let slow = waiting().layer(timeout(app.limits.slow_request));
+    openapi::begin().merge(quick).merge(slow)
+}
+
+/// Routes that wait for a compiler or an agent.
+fn waiting() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(agents::push_agent))
+        .routes(routes!(calls::call_agent))
+}
+
+fn resources() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::create_tenant, tenants::list_tenants))
+        .routes(routes!(tenants::get_tenant, tenants::delete_tenant))
+        .routes(routes!(keys::create_key, keys::list_keys))
+        .routes(routes!(keys::revoke_key))
+        .routes(routes!(keys::whoami))
+        .routes(routes!(agents::list_agents))
+        .routes(routes!(agents::get_agent, agents::delete_agent))
+        .routes(routes!(agents::list_versions))
+        .routes(routes!(agents::rollback_agent))
+        .routes(routes!(agents::pause_agent))
+        .routes(routes!(agents::resume_agent))
+        .routes(routes!(agents::release_agent))
+        .routes(routes!(agents::configure_agent))
+        .routes(routes!(events::publish_event, events::list_events))
+        .routes(routes!(events::publish_batch))
+        .routes(routes!(events::stream_events))
+        .routes(routes!(events::get_event))
+        .routes(routes!(turns::list_turns))
+        .routes(routes!(turns::get_turn))
+        .routes(routes!(dead_letters::list_dead_letters))
+        .routes(routes!(dead_letters::discard_dead_letter))
+        .routes(routes!(dead_letters::replay_dead_letter))
+        .routes(routes!(event_definitions::list_event_definitions))
+        .routes(routes!(
+            event_definitions::put_event_definition,
+            event_definitions::get_event_definition,
+            event_definitions::delete_event_definition
+        ))
+        .routes(routes!(schemas::list_schemas))
+        .routes(routes!(schemas::put_schema, schemas::get_schema))
+        .routes(routes!(memory::list_working))
+        .routes(routes!(memory::get_working))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(health::version))
+        .routes(routes!(health::openapi))
+}

@@ -1,0 +1,123 @@
+//! Tenants, API keys, and who one is.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::id::{CustomerId, KeyName, TenantId, TenantName, UserId};
+use crate::identity::{ApiKey, Tenant};
+
+/// Share of the host that a tenant gets unless told otherwise: there is room to give less and more.
+pub const TENANT_WEIGHT_DEFAULT: u32 = 10;
+/// Largest share of the host.
+pub const TENANT_WEIGHT_MAX: u32 = 100;
+
+/// A tenant to make.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantRequest {
+    /// Unique on the host.
+    #[schema(value_type = String, example = "acme")]
+    pub name: TenantName,
+    /// Its share of the host relative to others, 1 to 100; 10 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TenantView {
+    /// Unique on the host.
+    #[schema(value_type = String)]
+    pub name: TenantName,
+    /// Never reused.
+    #[schema(value_type = String)]
+    pub id: TenantId,
+    /// Its share of the host relative to others.
+    pub weight: u32,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+}
+
+impl From<Tenant> for TenantView {
+    fn from(tenant: Tenant) -> Self {
+        Self {
+            name: tenant.name,
+            id: tenant.id,
+            weight: tenant.weight,
+            created: tenant.created,
+        }
+    }
+}
+
+/// A key to make.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRequest {
+    /// Unique among the tenant's keys; events published with the key carry it in their source.
+    #[schema(value_type = String, example = "checkout")]
+    pub name: KeyName,
+}
+
+/// A new key.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct KeyMade {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: KeyName,
+    /// The key itself, shown this once.
+    pub key: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+}
+
+/// A key without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct KeyView {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: KeyName,
+    /// The part of the key that may be shown: `wrn_<id>_…`.
+    pub id: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+    /// When it was revoked, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked: Option<Timestamp>,
+}
+
+impl From<ApiKey> for KeyView {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            name: key.name,
+            id: key.id.as_str().to_owned(),
+            created: key.created,
+            revoked: key.revoked,
+        }
+    }
+}
+
+/// Who a key belongs to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WhoamiView {
+    /// The tenant.
+    #[schema(value_type = String)]
+    pub tenant: TenantName,
+    /// The tenant's id.
+    #[schema(value_type = String)]
+    pub tenant_id: TenantId,
+    /// What events published with the key carry as their source.
+    pub source: String,
+    /// The customer of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub customer: Option<CustomerId>,
+    /// The user of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub user: Option<UserId>,
+}

@@ -1,0 +1,187 @@
+//! Agents, their versions, pushes and calls.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::events::Json;
+use crate::id::{AgentName, Digest, EventId};
+use crate::registry::{Agent, AgentStatus, GrantSet, Manifest, Version};
+
+/// An agent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AgentView {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: AgentName,
+    /// `tool`, `worker`, `planner` or `agent`.
+    pub kind: String,
+    /// `active`, `paused` or `quarantined`.
+    pub status: String,
+    /// Why it is quarantined, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// The number of the version that new turns run.
+    pub version: u32,
+    /// That version's component.
+    #[schema(value_type = String, example = "sha256:…")]
+    pub digest: Digest,
+    /// What it is for.
+    pub description: String,
+    /// What it may do.
+    #[schema(value_type = Vec<String>)]
+    pub grants: GrantSet,
+    /// Configuration values that the tenant set.
+    pub config: BTreeMap<String, String>,
+    /// What it says of itself.
+    #[schema(value_type = Object)]
+    pub manifest: Manifest,
+    /// When it was first pushed.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated: Timestamp,
+}
+
+impl From<&Agent> for AgentView {
+    fn from(agent: &Agent) -> Self {
+        Self {
+            name: agent.name.clone(),
+            kind: agent.manifest.kind.as_str().to_owned(),
+            status: agent.status.as_str().to_owned(),
+            status_reason: match &agent.status {
+                AgentStatus::Quarantined { reason } => Some(reason.clone()),
+                AgentStatus::Active | AgentStatus::Paused => None,
+            },
+            version: agent.version,
+            digest: agent.digest,
+            description: agent.manifest.description.clone(),
+            grants: agent.grants,
+            config: (*agent.config).clone(),
+            manifest: (*agent.manifest).clone(),
+            created: agent.created,
+            updated: agent.updated,
+        }
+    }
+}
+
+/// A version of an agent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct VersionView {
+    /// 1, 2, 3 …
+    pub version: u32,
+    /// Whether new turns run it.
+    pub current: bool,
+    /// Its component.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Bytes as uploaded.
+    pub component_bytes: u64,
+    /// What it may do.
+    #[schema(value_type = Vec<String>)]
+    pub grants: GrantSet,
+    /// What it says of itself.
+    #[schema(value_type = Object)]
+    pub manifest: Manifest,
+    /// When it was pushed.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+}
+
+impl VersionView {
+    /// The view of `version` of an agent whose current version is `current`.
+    pub fn new(version: &Version, current: u32) -> Self {
+        Self {
+            version: version.number,
+            current: version.number == current,
+            digest: version.digest,
+            component_bytes: version.component_bytes,
+            grants: version.grants,
+            manifest: (*version.manifest).clone(),
+            created: version.created,
+        }
+    }
+}
+
+/// What a push did, or what a dry run would have done.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PushView {
+    /// The agent's name.
+    #[schema(value_type = String)]
+    pub name: AgentName,
+    /// The number of the version that is current now; none in a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// Of the bytes as uploaded.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Whether there was no agent of that name before.
+    pub created: bool,
+    /// Whether this very version was current already: nothing was done.
+    pub unchanged: bool,
+    /// Whether it was only checked.
+    pub dry_run: bool,
+    /// Bytes as uploaded.
+    pub component_bytes: u64,
+    /// Size of the compiled artifact.
+    pub artifact_bytes: u64,
+    /// How long it took to compile; 0 when it was compiled before.
+    pub compile_ms: u64,
+    /// The interfaces it imports.
+    pub imports: Vec<String>,
+    /// What it may do: what its manifest asks for as far as the push grants it.
+    #[schema(value_type = Vec<String>)]
+    pub grants: GrantSet,
+    /// What it says of itself.
+    #[schema(value_type = Object)]
+    pub manifest: Manifest,
+}
+
+/// Which version to go back to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// Its number; the one before the current unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// A question to a tool.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallRequest {
+    /// The type of the action request; may be left out if the tool handles only one.
+    #[serde(
+        default,
+        rename = "type",
+        alias = "event_type",
+        alias = "eventType",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub event_type: Option<String>,
+    /// The payload; `null` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Box<RawValue>>,
+    /// How long to wait for the answer: 1 to 300,000, by default 30,000.
+    #[serde(default, alias = "timeoutMs", skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+}
+
+/// A tool's answer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CallView {
+    /// The answer.
+    #[schema(value_type = Object)]
+    pub data: Json,
+    /// The request, as an event.
+    #[schema(value_type = String)]
+    pub event_id: EventId,
+    /// The answer, as an event.
+    #[schema(value_type = String)]
+    pub reply_id: EventId,
+}

@@ -1,0 +1,35 @@
+//! The host itself.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Whether the process lives, and what hangs on it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HealthView {
+    /// `ok`.
+    pub status: String,
+    /// `ready`, `recovering`, `draining` or `store-failed`.
+    pub state: String,
+    /// Open event streams.
+    pub streams: u64,
+    /// The host's version.
+    pub version: String,
+}
+
+/// Whether work may be sent here.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReadyView {
+    /// `ready`.
+    pub status: String,
+}
+
+/// What runs here.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HostVersionView {
+    /// The host's version.
+    pub version: String,
+    /// The contract with guests that this host speaks.
+    pub contract: String,
+    /// The version of this HTTP interface.
+    pub api: String,
+}

@@ -1,0 +1,34 @@
+//! Memory, as far as it can be looked at from outside.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::events::Json;
+
+/// A value of working memory.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WorkingValueView {
+    /// Whose: `agent:<name>` or `plan:<id>`.
+    pub space: String,
+    /// Its key.
+    pub key: String,
+    /// The value.
+    #[schema(value_type = Object)]
+    pub value: Json,
+    /// Raised by every write.
+    pub version: u64,
+    /// When it is forgotten, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires: Option<Timestamp>,
+}
+
+/// A key of working memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkingKeyView {
+    /// The key.
+    pub key: String,
+    /// Raised by every write.
+    pub version: u64,
+}

@@ -1,0 +1,275 @@
+//! What the HTTP side may touch, handed over by whoever assembles the host.
+//!
+//! Invariant: everything here is a trait of the domain or a value; nothing names an adapter. `cli serve`
+//! fills it in once, tests fill it in with what they like.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::RwLock;
+use subtle::ConstantTimeEq;
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::Feed;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::events::EventStore;
+use crate::id::Digest;
+use crate::identity::{AdminStore, KeyHasher, TenantScope};
+use crate::memory::{EpisodeStore, KnowledgeStore, ProcedureStore, WorkingStore};
+use crate::registry::{AgentStore, CatalogStore, Manifest};
+use crate::telemetry::Metrics;
+use crate::turn::{DeliveryStore, TurnStore};
+
+/// What a component turned out to be.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// Of the bytes as uploaded.
+    pub digest: Digest,
+    /// Bytes as uploaded.
+    pub component_bytes: u64,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// The interfaces it imports, as `package:name/interface@version`.
+    pub imports: Vec<String>,
+    /// How long it took to compile; 0 when the artifact was there already.
+    pub compile_ms: u64,
+    /// Size of the compiled artifact.
+    pub artifact_bytes: u64,
+}
+
+/// Takes what people upload: checks, compiles and describes it. Idempotent by digest.
+#[async_trait]
+pub trait Uploads: Send + Sync {
+    /// Check and compile `upload`, and ask it for its manifest.
+    ///
+    /// # Errors
+    /// `Invalid` or `TooLarge` that names what is wrong with it, `Exhausted` when too many uploads are
+    /// being compiled.
+    async fn accept(&self, scope: &TenantScope, upload: Bytes) -> Result<Accepted>;
+}
+
+/// All that the HTTP side may touch.
+pub struct App {
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Tenants and keys.
+    pub admin: Arc<dyn AdminStore>,
+    /// Agents and their versions.
+    pub agents: Arc<dyn AgentStore>,
+    /// Event definitions and schemas.
+    pub catalog: Arc<dyn CatalogStore>,
+    /// The log of events.
+    pub events: Arc<dyn EventStore>,
+    /// Turns and dead letters.
+    pub turns: Arc<dyn TurnStore>,
+    /// The queue.
+    pub deliveries: Arc<dyn DeliveryStore>,
+    /// Working memory.
+    pub working: Arc<dyn WorkingStore>,
+    /// Semantic memory.
+    pub knowledge: Arc<dyn KnowledgeStore>,
+    /// Episodic memory.
+    pub episodes: Arc<dyn EpisodeStore>,
+    /// Procedural memory.
+    pub procedures: Arc<dyn ProcedureStore>,
+    /// Takes uploads.
+    pub uploads: Arc<dyn Uploads>,
+    /// Live events.
+    pub feed: Arc<dyn Feed>,
+    /// Hashes API keys.
+    pub keys: KeyHasher,
+    /// The operator's key.
+    pub admin_key: AdminKey,
+    /// Whether the host is fit for work.
+    pub health: Arc<Health>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What a client may ask for.
+    pub limits: ApiLimits,
+}
+
+/// Shortest admin key in bytes: 128 bits in hex. It opens every tenant.
+pub const ADMIN_KEY_BYTES_MIN: usize = 32;
+
+/// What is kept of the operator's key: its hash.
+#[derive(Clone)]
+pub struct AdminKey([u8; 32]);
+
+impl AdminKey {
+    /// From the key itself.
+    ///
+    /// # Errors
+    /// `Invalid` if it is shorter than [`ADMIN_KEY_BYTES_MIN`] or cannot stand in a header.
+    pub fn new(key: &str) -> Result<Self> {
+        if key.len() < ADMIN_KEY_BYTES_MIN || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Error::invalid(
+                "admin key",
+                format!(
+                    "{} bytes; it takes at least {ADMIN_KEY_BYTES_MIN} of visible ASCII without spaces",
+                    key.len()
+                ),
+            ));
+        }
+        Ok(Self(Self::hash(key)))
+    }
+
+    /// Whether `key` is it, in constant time.
+    pub fn is(&self, key: &str) -> bool {
+        Self::hash(key).ct_eq(&self.0).into()
+    }
+
+    fn hash(key: &str) -> [u8; 32] {
+        *blake3::hash(key.as_bytes()).as_bytes()
+    }
+}
+
+impl fmt::Debug for AdminKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminKey(..)")
+    }
+}
+
+/// How fit the host is for work: it starts as recovering, becomes ready, and ends as draining.
+#[derive(Debug)]
+pub struct Health {
+    recovered: std::sync::atomic::AtomicBool,
+    failure: RwLock<Option<String>>,
+    draining: CancellationToken,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new(CancellationToken::new())
+    }
+}
+
+impl Health {
+    /// Of a host that begins to drain when `draining` is cancelled.
+    pub fn new(draining: CancellationToken) -> Self {
+        Self {
+            recovered: std::sync::atomic::AtomicBool::new(false),
+            failure: RwLock::new(None),
+            draining,
+        }
+    }
+
+    /// What a crash left behind has been dealt with.
+    pub fn set_recovered(&self) {
+        self.recovered
+            .store(true, std::sync::atomic::Ordering::Release);
+    }
+
+    /// Commits fail; `reason` goes to the log and the operator, not to tenants.
+    pub fn set_failed(&self, reason: impl Into<String>) {
+        self.failure.write().get_or_insert(reason.into());
+    }
+
+    /// Take no more work; end streams.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Cancelled when the host begins to drain.
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
+    }
+
+    /// Nothing, or the word for why no work should come here: `recovering`, `draining` or `store-failed`.
+    pub fn unready(&self) -> Option<&'static str> {
+        if self.failure.read().is_some() {
+            Some("store-failed")
+        } else if self.draining.is_cancelled() {
+            Some("draining")
+        } else if !self.recovered.load(std::sync::atomic::Ordering::Acquire) {
+            Some("recovering")
+        } else {
+            None
+        }
+    }
+}
+
+/// What a client may ask for. Each limit is per host unless its name says otherwise.
+#[derive(Debug, Clone)]
+pub struct ApiLimits {
+    /// Bytes of a JSON body. Four events of the largest payload, or a batch of small ones.
+    pub json_body_bytes_max: usize,
+    /// Bytes of an uploaded component. The largest interpreters compiled to Wasm are about 20 MiB.
+    pub component_bytes_max: usize,
+    /// Open connections. An idle one holds about 10 KiB.
+    pub connections_max: usize,
+    /// Time to send the head of a request: what a slow client may hold a connection for.
+    pub header_read: Duration,
+    /// Bytes of the head of a request.
+    pub header_bytes_max: usize,
+    /// Time from the head of a request to the head of its answer.
+    pub request: Duration,
+    /// The same for uploads and calls, which wait for a compiler or an agent.
+    pub slow_request: Duration,
+    /// Requests of one tenant at once.
+    pub requests_per_tenant_max: usize,
+    /// Uploads of one tenant at once: each may hold `component_bytes_max` of memory.
+    pub uploads_per_tenant_max: usize,
+    /// Synchronous calls of one tenant at once.
+    pub calls_per_tenant_max: usize,
+    /// Open event streams of one tenant.
+    pub streams_per_tenant_max: usize,
+    /// Time between two heartbeats of a stream, each of which also checks that its key still stands.
+    pub heartbeat: Duration,
+    /// How long a looked-up API key is believed: the longest that a revoked one still works.
+    pub key_cache: Duration,
+    /// Looked-up API keys kept. One is about 250 bytes.
+    pub key_cache_entries_max: usize,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self {
+            json_body_bytes_max: 1024 * 1024,
+            component_bytes_max: 32 * 1024 * 1024,
+            connections_max: 16_384,
+            header_read: Duration::from_secs(10),
+            header_bytes_max: 32 * 1024,
+            request: Duration::from_secs(30),
+            slow_request: Duration::from_secs(330),
+            requests_per_tenant_max: 1_024,
+            uploads_per_tenant_max: 4,
+            calls_per_tenant_max: 256,
+            streams_per_tenant_max: 2_048,
+            heartbeat: Duration::from_secs(15),
+            key_cache: Duration::from_secs(5),
+            key_cache_entries_max: 10_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_admin_key_is_long_enough_and_verifies() {
+        let at = "k".repeat(ADMIN_KEY_BYTES_MIN);
+        let key = AdminKey::new(&at).unwrap();
+        assert!(key.is(&at));
+        assert!(!key.is(&format!("{at}k")));
+        for bad in [&at[1..], &"k ".repeat(ADMIN_KEY_BYTES_MIN)] {
+            assert!(AdminKey::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_ready_between_recovery_and_draining() {
+        let health = Health::default();
+        assert_eq!(health.unready(), Some("recovering"));
+        health.set_recovered();
+        assert_eq!(health.unready(), None);
+        health.drain();
+        assert_eq!(health.unready(), Some("draining"));
+        health.set_failed("disk full");
+        assert_eq!(health.unready(), Some("store-failed"));
+    }
+}
