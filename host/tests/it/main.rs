@@ -6,4 +6,5 @@
     reason = "a test fails by panicking, and so do the functions that tests share"
 )]
 
+mod store;
 mod tidy;

@@ -23,7 +23,7 @@ const LAYERS: &str = "
     turn:       base domain
 
     bus:        base domain turn telemetry config
-    store:      base domain turn telemetry config
+    store:      base domain turn telemetry config bus
     sandbox:    base domain turn telemetry config
     dispatch:   base domain turn telemetry config bus sandbox
     api:        base domain turn telemetry config bus sandbox dispatch
