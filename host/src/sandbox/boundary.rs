@@ -149,3 +149,6 @@ fn paired(texts: &[(String, String)]) -> usize {
         .map(|(name, value)| name.len() + value.len() + pair)
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,6 +148,7 @@ impl Loader {
 pub(super) fn map_artifact(engine: &Engine, verified: &[u8]) -> Result<Component> {
     // SAFETY: an `ArtifactSource` gives only bytes that our compile child wrote, proven by a keyed MAC
     // over the bytes in memory. The library checks version, target and settings itself.
+    // Compiled by us for these settings, it can only ask for more than a sandbox holds.
     unsafe { Component::deserialize(engine, verified) }
-        .map_err(|e| Error::internal("loading a compiled component", e))
+        .map_err(|e| Error::invalid("component", format!("no sandbox can hold it: {e:#}")))
 }

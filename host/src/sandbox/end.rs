@@ -7,6 +7,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
+use crate::error::Error;
 use crate::turn::{LimitPassed, TurnEnd, guest_text};
 
 use super::SandboxLimits;
@@ -64,6 +65,14 @@ pub(super) fn of_error(
         }
         (_, Some(trap)) => TurnEnd::Trapped(format!("{}: {trap}", code(*trap))),
         (None, None) => TurnEnd::Trapped(guest_text(&format!("{error:#}"), REASON_BYTES_MAX)),
+    }
+}
+
+/// There is no component to run. Its author can act on what is wrong with it, not on what is wrong here.
+pub(super) fn not_loaded(error: &Error) -> TurnEnd {
+    match error {
+        Error::Internal { .. } => host_error("loading the component", error),
+        other => TurnEnd::HostError(format!("the component was not loaded: {other}")),
     }
 }
 

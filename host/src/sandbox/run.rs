@@ -144,7 +144,7 @@ impl Runner {
             Err(error) => {
                 return Ran {
                     desk,
-                    returned: Err(end::host_error("loading the component", &error)),
+                    returned: Err(end::not_loaded(&error)),
                     cpu: Duration::ZERO,
                 };
             }
@@ -166,7 +166,7 @@ impl Runner {
     }
 
     /// A store with every fence up.
-    fn store(self, desk: Desk) -> Store<GuestState> {
+    pub(super) fn store(self, desk: Desk) -> Store<GuestState> {
         let (shared, meter) = (Arc::clone(&self.shared), Arc::clone(&self.meter));
         let limits = &shared.limits;
         let state = GuestState::new(desk, self, Fences::new(limits));

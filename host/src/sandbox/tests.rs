@@ -14,8 +14,13 @@ use crate::turn::{Services, Turn, TurnEnd, TurnInput, TurnLimits};
 use super::{Sandbox, SandboxLimits, SandboxRun};
 use guest::{Artifacts, Guest};
 
+mod cutting;
+mod describing;
 mod guest;
+mod limits;
+mod nested;
 mod stores;
+mod wasi;
 
 /// Long enough that no honest run here meets it, short enough that a hang fails.
 const DEADLINE_MS: u64 = 60_000;
@@ -141,6 +146,9 @@ fn event() -> Event {
     }
 }
 
+fn limit(text: &str) -> TurnEnd {
+    TurnEnd::LimitReached(text.into())
+}
 
 fn trapped(text: &str) -> TurnEnd {
     TurnEnd::Trapped(text.into())
