@@ -22,6 +22,7 @@ mod cache;
 mod end;
 pub mod engine;
 mod fences;
+pub mod intake;
 pub mod limits;
 mod linker;
 mod meter;

@@ -23,7 +23,8 @@ pub struct SandboxLimits {
     pub memory_bytes_max: usize,
     /// Linear memories of a sandbox: one for the program, one for an adapter, two to spare.
     pub memories_max: u32,
-    /// Core instances of a sandbox: an honest componentised module has four; each costs time to make.
+    /// Core instances of a sandbox: an honest componentised module has four, a Python component 38; each
+    /// costs time to make.
     pub instances_max: u32,
     /// Tables of a sandbox, as many as intake lets through.
     pub tables_max: u32,
@@ -73,7 +74,7 @@ impl Default for SandboxLimits {
             describe_max: 8,
             memory_bytes_max: 64 << 20,
             memories_max: 4,
-            instances_max: 32,
+            instances_max: 64,
             tables_max: 16,
             table_elements_max: 20_000,
             instance_bytes_max: 1 << 20,

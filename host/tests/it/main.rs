@@ -6,5 +6,9 @@
     reason = "a test fails by panicking, and so do the functions that tests share"
 )]
 
+<<<<<<< ours
 mod store;
+=======
+mod intake;
+>>>>>>> theirs
 mod tidy;

@@ -117,7 +117,6 @@ fn proposals_that_are_off_are_refused() {
     let cases = [
         ("shared memory", r"(module (memory 1 1 shared))"),
         ("memory64", r"(module (memory i64 1))"),
-        ("two memories", r"(module (memory 1) (memory 1))"),
         ("tail call", r"(module (func $f return_call $f))"),
         ("exceptions", r"(module (tag))"),
         ("gc", r"(module (type (struct)))"),
