@@ -17,29 +17,12 @@ use crate::bus::Feed;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::events::EventStore;
-use crate::id::Digest;
 use crate::identity::{AdminStore, KeyHasher, TenantScope};
 use crate::memory::{EpisodeStore, KnowledgeStore, ProcedureStore, WorkingStore};
-use crate::registry::{AgentStore, CatalogStore, Manifest};
+use crate::registry::{AgentStore, CatalogStore};
+pub use crate::sandbox::intake::Accepted;
 use crate::telemetry::Metrics;
 use crate::turn::{DeliveryStore, TurnStore};
-
-/// What a component turned out to be.
-#[derive(Debug, Clone)]
-pub struct Accepted {
-    /// Of the bytes as uploaded.
-    pub digest: Digest,
-    /// Bytes as uploaded.
-    pub component_bytes: u64,
-    /// What it says of itself.
-    pub manifest: Manifest,
-    /// The interfaces it imports, as `package:name/interface@version`.
-    pub imports: Vec<String>,
-    /// How long it took to compile; 0 when the artifact was there already.
-    pub compile_ms: u64,
-    /// Size of the compiled artifact.
-    pub artifact_bytes: u64,
-}
 
 /// Takes what people upload: checks, compiles and describes it. Idempotent by digest.
 #[async_trait]

@@ -116,6 +116,11 @@ impl Sandbox {
         }
     }
 
+    /// Take a component out of memory: nobody runs it any more. The next run loads it again.
+    pub fn unload(&self, digest: Digest) {
+        self.shared.cache.forget(digest);
+    }
+
     /// What the component says of itself. It runs without a turn: every host function that reads or
     /// writes anything is denied.
     ///

@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::crash::{self, Point};
 use crate::error::Result;
 use crate::id::TenantId;
 use crate::identity::TenantScope;
@@ -62,6 +63,7 @@ struct Attempt {
 impl Shared {
     pub(super) async fn work(self: Arc<Self>, index: usize) {
         while let Some(claim) = self.next().await {
+            crash::point(Point::Fetched);
             self.run_claim(index, claim).await;
         }
     }
@@ -103,6 +105,7 @@ impl Shared {
                 () = self.closing.cancelled() => {}
             }
         }
+        crash::point(Point::Acknowledged);
         let (read, run) = {
             let mut queues = self.queues.lock();
             (
@@ -206,10 +209,12 @@ impl Shared {
         };
         let turn = Turn::new(Arc::clone(services), Arc::clone(&self.turn_limits), input);
         self.slots.begin(worker, &place)?;
+        crash::point(Point::Claimed);
         let runner = &self.parts.runner;
         let ran = runner
             .run(attempt.agent.digest, Box::new(turn), self.closing.clone())
             .await;
+        crash::point(Point::GuestReturned);
         self.slots.end(worker)?;
         attempt.cpu += ran.cpu;
         attempt.wall += ran.wall;
@@ -299,6 +304,7 @@ impl Shared {
             record: self.record(attempt, end, output.as_ref()),
         };
         let outcome = failure.record.outcome;
+        crash::point(Point::BeforeFail);
         match self.parts.turns.fail(&attempt.scope, failure).await {
             Ok(_) => {}
             Err(error) => {
@@ -306,6 +312,7 @@ impl Shared {
                 return Done::Undecided;
             }
         }
+        crash::point(Point::Failed);
         self.stats.count(outcome, attempt.wall, attempt.cpu);
         if retry_at.is_some() {
             return Done::Parked;

@@ -97,6 +97,11 @@ impl Cache {
         Ok(Arc::clone(loaded))
     }
 
+    /// Forget a component. Runs that hold it finish with it.
+    pub(super) fn forget(&self, digest: Digest) {
+        self.entries.lock().by_digest.remove(&digest);
+    }
+
     fn entry(&self, digest: Digest) -> Arc<OnceCell<Arc<Loaded>>> {
         let mut entries = self.entries.lock();
         entries.uses += 1;

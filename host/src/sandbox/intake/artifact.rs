@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
+use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::sandbox::{ArtifactSource, engine};
@@ -153,6 +154,7 @@ impl Artifacts {
         let mut file = NamedTempFile::new_in(self.root.join(UNFINISHED))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
+        crash::point(Point::ArtifactWritten);
         file.persist(path)?;
         Ok(())
     }

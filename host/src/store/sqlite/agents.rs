@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::bus::Announcement;
 use crate::clock::Timestamp;
+use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, AgentName};
 use crate::identity::TenantScope;
@@ -47,7 +48,9 @@ impl AgentStore for SqliteStore {
                 unchanged: change == Change::Nothing,
             })
         };
-        tenant.write(deploy).await
+        let deployed = tenant.write(deploy).await;
+        crash::point(Point::Deployed);
+        deployed
     }
 
     async fn directory(&self, scope: &TenantScope) -> Result<Arc<Directory>> {

@@ -14,6 +14,7 @@ use super::pages::PAGE_ROWS_MAX;
 use super::rows::{Sql, from_json, to_u32, to_u64};
 use super::writer::WriteTx;
 use crate::clock::Timestamp;
+use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, Label, Position};
 use crate::identity::TenantScope;
@@ -107,7 +108,9 @@ impl DeliveryStore for SqliteStore {
     async fn fire_scheduled(&self, scope: &TenantScope, now: Timestamp, limit: u32) -> Result<u32> {
         let tenant = self.tenant(scope).await?;
         let limit = rows_max(limit);
-        tenant.write(move |tx| fire(tx, now, limit)).await
+        let fired = tenant.write(move |tx| fire(tx, now, limit)).await;
+        crash::point(Point::TimerFired);
+        fired
     }
 
     async fn next_due(&self, scope: &TenantScope, after: Timestamp) -> Result<Option<Timestamp>> {

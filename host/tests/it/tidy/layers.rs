@@ -9,6 +9,7 @@ use super::uses::{names_crate, uses};
 const LAYERS: &str = "
     error:
     clock:      error
+    crash:
     id:         error
     identity:   error clock id
     config:     error
@@ -26,19 +27,21 @@ const LAYERS: &str = "
     store:      base domain turn telemetry config bus
     sandbox:    base domain turn telemetry config
     dispatch:   base domain turn telemetry config bus sandbox
-    api:        base domain turn telemetry config bus sandbox dispatch
-    cli:        base domain turn telemetry config bus sandbox dispatch api store
+    app:        base domain turn telemetry config bus sandbox dispatch
+    api:        base domain turn telemetry config bus sandbox dispatch app
+    host:       base domain turn telemetry config bus sandbox dispatch api app store
+    cli:        base domain turn telemetry config bus sandbox dispatch api app store host
 ";
 
 /// What everything may stand on.
-const BASE: &str = "error clock id identity";
+const BASE: &str = "error clock crash id identity";
 /// What the host does, without how: no HTTP, no SQL, no messenger, no engine.
 const DOMAIN: &str = "events registry memory plans policy models";
 
 /// Parts of a module that only the assembly names, by path.
 const ADAPTERS: &[(&str, &[&str])] = &[
-    ("bus::local", &["bus", "cli"]),
-    ("bus::nats", &["bus", "cli"]),
+    ("bus::local", &["bus", "host"]),
+    ("bus::nats", &["bus", "host"]),
 ];
 
 /// Foreign crates that mark a module's job, and the modules whose job it is.

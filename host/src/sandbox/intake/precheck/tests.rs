@@ -158,9 +158,8 @@ fn memory_is_summed_over_modules() {
         memory_bytes_max: 3 * PAGE_BYTES,
         ..IntakeLimits::default()
     };
-    let text = |pages| {
-        format!("(component (core module (memory 1)) (core module (memory {pages})))")
-    };
+    let text =
+        |pages| format!("(component (core module (memory 1)) (core module (memory {pages})))");
     let measure = |pages| check(&wat::parse_str(text(pages)).expect("text"), &limits);
     assert!(measure(2).is_ok());
     let words = measure(3).err().expect("four pages").to_string();
@@ -190,7 +189,9 @@ fn every_limit_has_a_fixture() {
 
 #[test]
 fn what_is_sealed_off_stays_off() {
-    let engine = engine::compile_engine().expect("compiler").get_wasm_features();
+    let engine = engine::compile_engine()
+        .expect("compiler")
+        .get_wasm_features();
     // The library's own adapters between inner components use several memories; uploads must not.
     assert_eq!(engine, FEATURES | WasmFeatures::MULTI_MEMORY);
     let cases = [
@@ -207,7 +208,10 @@ fn what_is_sealed_off_stays_off() {
             .err()
             .expect(name)
             .to_string();
-        assert!(words.starts_with("component: not valid: "), "{name}: {words}");
+        assert!(
+            words.starts_with("component: not valid: "),
+            "{name}: {words}"
+        );
     }
 }
 
@@ -227,7 +231,8 @@ fn names_only_the_outermost_imports_and_exports() {
 fn bytes_cut_or_flipped_never_panic() {
     let seed = 0x5eed;
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut text = String::from("(component (core module $m (memory (export \"m\") 1) (table 3 funcref)");
+    let mut text =
+        String::from("(component (core module $m (memory (export \"m\") 1) (table 3 funcref)");
     for i in 0..40 {
         let _ = write!(
             text,

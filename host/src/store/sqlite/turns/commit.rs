@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{Over, ended, take_delivery};
 use crate::bus::Announcement;
 use crate::clock::{Clock, Timestamp};
+use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, Position};
 use crate::identity::TenantScope;
@@ -72,8 +73,10 @@ impl Commit {
         if changed.is_some() || !self.take_delivery(tx.conn())? {
             return self.not_committed(tx.conn(), changed);
         }
+        crash::point(Point::MarkInserted);
         for effect in &self.effects {
             effects::apply(tx.conn(), effect, now)?;
+            crash::point(Point::BetweenWrites);
         }
         count_descendants(tx.conn(), &self.events, &self.scheduled)?;
         let mut batch = Batch::default();
@@ -83,6 +86,7 @@ impl Commit {
         for (due, draft) in &self.scheduled {
             schedule(tx, draft, *due)?;
         }
+        crash::point(Point::OutboxInserted);
         let over = Over {
             place: (self.agent, self.position),
             outcome: self.outcome,

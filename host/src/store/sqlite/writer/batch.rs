@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::{Job, Worker, health};
 use crate::bus::Announcement;
+use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::registry::Directory;
 use crate::store::sqlite::rows::{self, Trouble};
@@ -173,6 +174,7 @@ fn transact(
     // Alone, a job needs no savepoint: the transaction is its own.
     let alone = jobs.len() == 1;
     let mut state = refused.and_then(|()| run_sql(conn, "BEGIN IMMEDIATE"));
+    crash::point(Point::CommitBegun);
     for job in jobs {
         if state.is_ok() {
             state = run_job(&mut tx, job, alone, ran);
@@ -183,7 +185,9 @@ fn transact(
     }
     // A job that was alone and failed has rolled the transaction back.
     if state.is_ok() && !conn.is_autocommit() {
+        crash::point(Point::BeforeCommit);
         state = run_sql(conn, "COMMIT");
+        crash::point(Point::Committed);
     }
     let (directory, counters, announcements) = (tx.directory, tx.counters, tx.announcements);
     if let Err(fate) = state {

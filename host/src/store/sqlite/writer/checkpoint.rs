@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::Health;
+use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::store::sqlite::connect::{self, Role};
 use crate::store::sqlite::rows::{Sql, Trouble};
@@ -179,7 +180,9 @@ struct Done {
 }
 
 fn checkpoint(conn: &Connection, sql: &'static str) -> Result<Done> {
-    conn.prepare_cached(sql)
+    crash::point(Point::CheckpointBegun);
+    let done = conn
+        .prepare_cached(sql)
         .and_then(|mut statement| {
             statement.query_row([], |row| {
                 Ok(Done {
@@ -188,7 +191,9 @@ fn checkpoint(conn: &Connection, sql: &'static str) -> Result<Done> {
                 })
             })
         })
-        .during("checkpointing")
+        .during("checkpointing");
+    crash::point(Point::CheckpointEnded);
+    done
 }
 
 /// A checkpoint that failed loses nothing, the log is still there; but a failed disk is a failed disk.

@@ -76,7 +76,10 @@ fn blocks_with_many_results_and_a_branch_to_each() {
     let mut all = vec![Instruction::Block(BlockType::FunctionType(1)); 1_000];
     all.push(Instruction::Unreachable);
     for _ in 0..3 {
-        all.push(Instruction::BrTable((0..1_000).collect::<Vec<u32>>().into(), 0));
+        all.push(Instruction::BrTable(
+            (0..1_000).collect::<Vec<u32>>().into(),
+            0,
+        ));
     }
     all.extend(vec![Instruction::End; 1_000]);
     refused_by("branch_values_max", &module(&types, 1, &body(0, all)));
@@ -87,7 +90,10 @@ fn functions_with_many_locals() {
     // 1.6 s in 8 KB.
     refused_by("locals_max", &module(&nothing(), 1_000, &body(50_000, [])));
     // The same spread thin.
-    refused_by("locals_sum_max", &module(&nothing(), 1_000, &body(2_000, [])));
+    refused_by(
+        "locals_sum_max",
+        &module(&nothing(), 1_000, &body(2_000, [])),
+    );
 }
 
 #[test]
@@ -132,7 +138,10 @@ fn many_wide_function_types() {
 #[test]
 fn many_empty_functions() {
     // 39.2 s and 5.4 GiB in 4 MB.
-    refused_by("functions_max", &module(&nothing(), 1_000_000, &body(0, [])));
+    refused_by(
+        "functions_max",
+        &module(&nothing(), 1_000_000, &body(0, [])),
+    );
 }
 
 #[test]

@@ -1,0 +1,203 @@
+//! Puts a host together: the one place that names the adapters.
+//!
+//! Invariant: parts are opened from the store upwards and closed the other way round, so that nothing
+//! is asked to work on something that has gone. Whoever needs a whole host (the CLI, the benchmark, the
+//! tests) opens it here; what listens on a socket is `api`'s.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{AdminKey, ApiLimits, App, Health, Uploads};
+use crate::bus::Bus;
+use crate::bus::local::LocalBus;
+use crate::clock::Clock;
+use crate::crash::{self, Point};
+use crate::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner};
+use crate::error::Result;
+use crate::id::Digest;
+use crate::identity::TenantScope;
+use crate::registry::SchemaCache;
+use crate::sandbox::intake::{Accepted, Artifacts, Intake, IntakeSettings};
+use crate::sandbox::{ArtifactSource, Sandbox, SandboxLimits};
+use crate::store::sqlite::{SqliteSettings, SqliteStore};
+use crate::telemetry::Metrics;
+use crate::turn::{Services, Turn, TurnLimits};
+
+/// The file of running turns, in the data directory.
+const RUNNING_FILE: &str = "running";
+
+/// What a host is made of.
+#[derive(Clone)]
+pub struct HostSettings {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The operator's key.
+    pub admin_key: AdminKey,
+    /// How uploads are checked and compiled.
+    pub intake: IntakeSettings,
+    /// What one sandbox may use.
+    pub sandbox: SandboxLimits,
+    /// What one turn may do.
+    pub turn: TurnLimits,
+    /// What the dispatcher may hold and run.
+    pub dispatch: DispatchLimits,
+    /// How the embedded store is run.
+    pub store: SqliteSettings,
+    /// What a client may ask for.
+    pub api: ApiLimits,
+}
+
+impl HostSettings {
+    /// All limits at their defaults.
+    pub fn new(data_dir: PathBuf, admin_key: AdminKey) -> Self {
+        Self {
+            data_dir,
+            admin_key,
+            intake: IntakeSettings::default(),
+            sandbox: SandboxLimits::default(),
+            turn: TurnLimits::default(),
+            dispatch: DispatchLimits::default(),
+            store: SqliteSettings::default(),
+            api: ApiLimits::default(),
+        }
+    }
+}
+
+/// A host, without its socket.
+pub struct Host {
+    /// All that HTTP may touch.
+    pub app: Arc<App>,
+    /// Moves deliveries.
+    pub dispatcher: Dispatcher,
+    /// Keeps everything.
+    pub store: Arc<SqliteStore>,
+    /// Runs guests.
+    pub sandbox: Arc<Sandbox>,
+    /// What turns read from.
+    pub services: Arc<Services>,
+    recovery: Option<Recovery>,
+}
+
+impl Host {
+    /// Open the data directory and build every part. Nothing runs yet.
+    ///
+    /// # Errors
+    /// `Conflict` if another host has the directory or a newer one wrote it; `Unavailable` if it cannot
+    /// be used or the machine lacks what the sandbox needs.
+    pub fn open(settings: HostSettings, clock: Arc<dyn Clock>) -> Result<Self> {
+        let bus = LocalBus::new();
+        let announce: Arc<dyn Bus> = Arc::<LocalBus>::clone(&bus);
+        let store = SqliteStore::open(
+            &settings.data_dir,
+            settings.store,
+            Arc::clone(&clock),
+            announce,
+        )?;
+        let artifacts = Artifacts::open(&settings.data_dir, store.mac_key(), settings.intake)?;
+        let source: Arc<dyn ArtifactSource> = Arc::<Artifacts>::clone(&artifacts);
+        let sandbox = Sandbox::new(settings.sandbox, source)?;
+        let intake = Intake::new(artifacts, Arc::clone(&sandbox))?;
+        let services = Arc::new(Services {
+            clock: Arc::clone(&clock),
+            ids: store.id_key(),
+            agents: Arc::<SqliteStore>::clone(&store),
+            catalog: Arc::<SqliteStore>::clone(&store),
+            working: Arc::<SqliteStore>::clone(&store),
+            knowledge: Arc::<SqliteStore>::clone(&store),
+            episodes: Arc::<SqliteStore>::clone(&store),
+            procedures: Arc::<SqliteStore>::clone(&store),
+            schemas: SchemaCache::default(),
+        });
+        let parts = Parts {
+            admin: Arc::<SqliteStore>::clone(&store),
+            deliveries: Arc::<SqliteStore>::clone(&store),
+            turns: Arc::<SqliteStore>::clone(&store),
+            services: Arc::clone(&services),
+            runner: Arc::new(Guests(Arc::clone(&sandbox))),
+            limits: settings.dispatch,
+            turn_limits: settings.turn,
+        };
+        let (dispatcher, recovery) = Dispatcher::new(parts, &settings.data_dir.join(RUNNING_FILE))?;
+        bus.connect(dispatcher.inbox());
+        let app = App {
+            clock,
+            admin: Arc::<SqliteStore>::clone(&store),
+            agents: Arc::<SqliteStore>::clone(&store),
+            catalog: Arc::<SqliteStore>::clone(&store),
+            events: Arc::<SqliteStore>::clone(&store),
+            turns: Arc::<SqliteStore>::clone(&store),
+            deliveries: Arc::<SqliteStore>::clone(&store),
+            working: Arc::<SqliteStore>::clone(&store),
+            knowledge: Arc::<SqliteStore>::clone(&store),
+            episodes: Arc::<SqliteStore>::clone(&store),
+            procedures: Arc::<SqliteStore>::clone(&store),
+            uploads: Arc::new(Gate(intake)),
+            feed: bus,
+            keys: store.key_hasher(),
+            admin_key: settings.admin_key,
+            health: Arc::new(Health::default()),
+            metrics: Arc::new(Metrics::default()),
+            limits: settings.api,
+        };
+        let app = Arc::new(app);
+        Ok(Self {
+            app,
+            dispatcher,
+            store,
+            sandbox,
+            services,
+            recovery: Some(recovery),
+        })
+    }
+
+    /// Take up what the last host left and begin to run turns. Ready when it returns.
+    pub async fn start(&mut self) -> Result<()> {
+        if let Some(recovery) = self.recovery.take() {
+            self.dispatcher.start(recovery).await?;
+        }
+        self.app.health.set_recovered();
+        Ok(())
+    }
+
+    /// Take nothing more, finish what runs, close the store. Says how many turns had to be dropped;
+    /// their deliveries are in the store.
+    pub async fn stop(self) -> usize {
+        crash::point(Point::ShutdownBegun);
+        self.app.health.drain();
+        let dropped = self.dispatcher.drain().await;
+        self.store.close();
+        dropped
+    }
+}
+
+/// The sandbox as the dispatcher knows it.
+struct Guests(Arc<Sandbox>);
+
+#[async_trait]
+impl Runner for Guests {
+    async fn run(&self, digest: Digest, turn: Box<Turn>, cancelled: CancellationToken) -> Ran {
+        let run = self.0.run(digest, turn, cancelled).await;
+        Ran {
+            turn: Some(run.turn),
+            end: run.end,
+            cpu: run.cpu,
+            wall: run.wall,
+        }
+    }
+}
+
+/// Intake as the HTTP side knows it.
+struct Gate(Arc<Intake>);
+
+#[async_trait]
+impl Uploads for Gate {
+    async fn accept(&self, _scope: &TenantScope, upload: Bytes) -> Result<Accepted> {
+        let accepted = self.0.accept(upload).await;
+        crash::point(Point::ComponentKept);
+        accepted
+    }
+}
