@@ -1,0 +1,85 @@
+//! From a compiled artifact on disk to a handled event, and from an upload to a first turn.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use warren::identity::TenantScope;
+
+use crate::host::{BenchHost, event, runtime};
+use crate::sample::{Sample, percentile};
+use crate::sandbox::{agent, run, wall_us};
+use crate::table::{Better, Row};
+use crate::{floor, guests};
+
+const ROUNDS: usize = 5;
+/// Versions pushed a round.
+const VARIANTS: u32 = 8;
+
+/// Load, link, instantiate and handle, for components that are on disk but not loaded.
+pub(crate) async fn cold_row(bench: &BenchHost, scope: &TenantScope) -> Result<Row> {
+    let module = guests::bytes("bench-turn")?;
+    let mut ours = Vec::new();
+    for round in 0..ROUNDS as u32 {
+        let mut times = Vec::new();
+        for number in 0..VARIANTS {
+            bench
+                .push(
+                    scope,
+                    guests::variant(&module, 1_000 + round * VARIANTS + number),
+                )
+                .await?;
+            let agent = agent(bench, scope, "bench-turn").await?;
+            bench.host.sandbox.unload(agent.digest);
+            let event = event(scope, &*bench.host.app.clock, 0)?;
+            times.push(wall_us(run(bench, scope, &agent, event)).await?.0);
+        }
+        ours.push(percentile(times, 0.5));
+    }
+    Ok(Row {
+        name: "cold start: load, link, instantiate, handle".into(),
+        unit: "µs",
+        floor: None,
+        floor_is: "145 µs measured apart",
+        ours: Sample::of(ours),
+        must: Some(1_000.0),
+        better: Better::Lower,
+    })
+}
+
+/// Push → first turn.
+pub(crate) fn rows() -> Result<Vec<Row>> {
+    runtime()?.block_on(async {
+        let bench = BenchHost::start(1).await?;
+        let scope = bench.tenants.first().context("no tenant")?.clone();
+        let module = guests::bytes("bench-turn")?;
+        let (mut floors, mut ours) = (Vec::new(), Vec::new());
+        for round in 0..ROUNDS as u32 {
+            let begun = Instant::now();
+            floor::Bare::new(&guests::variant(&module, 500 + round))?
+                .turn(1)
+                .await?;
+            floors.push(begun.elapsed().as_secs_f64() * 1e3);
+            let begun = Instant::now();
+            bench.push(&scope, guests::variant(&module, round)).await?;
+            let agent = agent(&bench, &scope, "bench-turn").await?;
+            run(
+                &bench,
+                &scope,
+                &agent,
+                event(&scope, &*bench.host.app.clock, 0)?,
+            )
+            .await?;
+            ours.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        bench.stop().await;
+        Ok(vec![Row {
+            name: "push → first turn".into(),
+            unit: "ms",
+            floor: Some(Sample::of(floors)),
+            floor_is: "componentise, compile in process, one turn",
+            ours: Sample::of(ours),
+            must: Some(250.0),
+            better: Better::Lower,
+        }])
+    })
+}
