@@ -6,9 +6,8 @@
     reason = "a test fails by panicking, and so do the functions that tests share"
 )]
 
-<<<<<<< ours
-mod store;
-=======
+mod guests;
 mod intake;
->>>>>>> theirs
+mod kill;
+mod store;
 mod tidy;
