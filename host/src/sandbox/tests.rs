@@ -18,6 +18,7 @@ mod cutting;
 mod describing;
 mod guest;
 mod limits;
+mod lying;
 mod nested;
 mod stores;
 mod wasi;

@@ -68,6 +68,8 @@ pub(super) struct Guest {
     pub(super) describe: &'static str,
     /// Bytes at [`DATA`], as a WAT string.
     pub(super) data: &'static str,
+    /// Instructions of `cabi_realloc`, before its honest ones.
+    pub(super) realloc: &'static str,
 }
 
 impl Guest {
@@ -96,6 +98,7 @@ impl Guest {
                 (global $heap (mut i32) (i32.const 65536))
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                     (local $at i32)
+                    {realloc}
                     (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
                     (global.set $heap (i32.add (local.get $at) (local.get 3)))
                     (block $fits
@@ -111,6 +114,7 @@ impl Guest {
                 (func (export "handle") (param $event i32) (result i32) (local $i i32) {handle}))"#,
             fields = self.fields,
             data = self.data,
+            realloc = self.realloc,
             describe = or(self.describe, "(i32.const 2056)"),
             handle = or(self.handle, OK),
         )
