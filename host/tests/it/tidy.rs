@@ -85,10 +85,7 @@ fn migrations_come_in_pairs() {
 #[test]
 fn every_test_guest_has_a_test() {
     let rust = repository(&["rs"]);
-    let tests: Vec<&SourceFile> = rust
-        .iter()
-        .filter(|file| is_test_of_host(&file.path))
-        .collect();
+    let tests: Vec<&SourceFile> = rust.iter().filter(|file| is_test_of_host(file)).collect();
     let manifests = repository(&["toml"]);
     let guests = manifests
         .iter()
@@ -175,8 +172,9 @@ fn unpaired(paths: &[&str]) -> Vec<String> {
     missing(0, 1).chain(missing(1, 0)).collect()
 }
 
-fn is_test_of_host(path: &str) -> bool {
-    path.starts_with("host/tests/") && !path.starts_with("host/tests/guests/")
+fn is_test_of_host(file: &SourceFile) -> bool {
+    let path = file.path.as_str();
+    path.starts_with("host/") && !path.starts_with("host/tests/guests/") && file.is_test()
 }
 
 fn untested(manifest: &SourceFile, tests: &[&SourceFile]) -> Option<String> {
@@ -188,7 +186,7 @@ fn untested(manifest: &SourceFile, tests: &[&SourceFile]) -> Option<String> {
     let named = tests.iter().any(|test| test.text.contains(&quoted));
     (!named).then(|| {
         format!(
-            "{}: no test says {quoted}: write one under host/tests/it or remove the guest",
+            "{}: no test says {quoted}: write one below host or remove the guest",
             manifest.path
         )
     })

@@ -6,6 +6,8 @@ use super::source::SourceFile;
 use super::uses::{names_crate, uses};
 
 /// From the ground up: a module, and the modules it may use. `base` and `domain` stand for the rows of those groups.
+/// `store` wakes whoever waits on the `bus` trait after a commit; which bus that is stays with `ADAPTERS`.
+/// `app` is what the HTTP side is handed by whoever assembles the host, so it sees traits and no adapters.
 const LAYERS: &str = "
     error:
     clock:      error
