@@ -29,7 +29,8 @@ pub(super) fn add_targets() -> Result<()> {
         Command::new("rustup")
             .args(["target", "add"])
             .args(TARGETS)
-            .env("RUSTUP_MAX_RETRIES", "0"),
+            .env("RUSTUP_MAX_RETRIES", "0")
+            .env("RUST_BACKTRACE", "0"),
         TARGET_ADD_MAX,
         &log,
     )

@@ -41,10 +41,11 @@ pub(super) fn unpack(work: &Path) -> Result<PathBuf> {
         &work.join("update.log"),
     )?;
     let names = apt.missing_packages()?;
+    eprintln!("        {}", names.join(" "));
     let debs = work.join("debs");
     fs::create_dir_all(&debs)?;
     shell::quiet(
-        &format!("apt: download {}", names.join(", ")),
+        &format!("apt: download {} packages (140 MB)", names.len()),
         apt.command("apt-get", &["download"])
             .args(&names)
             .current_dir(&debs),
