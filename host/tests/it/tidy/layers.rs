@@ -201,7 +201,7 @@ fn uses_out_of_order_are_found() {
         &["`store`"],
     );
     check(
-        "host/src/cli/serve.rs",
+        "host/src/host.rs",
         "use crate::store::sqlite::Store;\nuse crate::bus::local::LocalBus;\n",
         &[],
     );
