@@ -138,7 +138,9 @@ impl Features {
         }
         let length = dot(&vector, &vector).sqrt();
         if length > 0.0 {
-            vector.iter_mut().for_each(|x| *x /= length);
+            for x in &mut vector {
+                *x /= length;
+            }
         }
         Embedding(vector.into())
     }

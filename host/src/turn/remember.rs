@@ -54,22 +54,18 @@ impl Turn {
     /// Remember an entry and return its id: the same for the same owner and external id, or content.
     pub async fn remember(&mut self, entry: NewEntry) -> Result<String> {
         self.require(Grant::KnowledgeWrite)?;
-        let write = self.knowledge_write(entry)?;
+        let mut write = self.knowledge_write(entry)?;
         let existing = self
             .services
             .knowledge
             .existing(self.scope(), &write)
             .await?;
-        let write = match existing {
-            Some(item) => {
-                self.require_owner(&item)?;
-                KnowledgeWrite {
-                    id: item.id,
-                    ..write
-                }
-            }
-            None => write,
-        };
+        if let Some(item) = existing {
+            self.require_owner(&item)?;
+            write.id = item.id;
+        } else if let Some(id) = self.staged_knowledge(&write) {
+            write.id = id;
+        }
         let id = write.id.to_string();
         self.push(Effect::KnowledgePut(Box::new(write)))?;
         Ok(id)
@@ -157,6 +153,18 @@ impl Turn {
                 Effect::ProcedurePut(write) if &*write.name == name => Some(&**write),
                 _ => None,
             })
+    }
+
+    /// The id of the entry that this turn has staged under the same external id, or with the same content.
+    fn staged_knowledge(&self, write: &KnowledgeWrite) -> Option<Arc<str>> {
+        let same = |other: &KnowledgeWrite| {
+            other.external_id == write.external_id
+                && (write.external_id.is_some() || other.content == write.content)
+        };
+        self.staged.effects.iter().find_map(|effect| match effect {
+            Effect::KnowledgePut(other) if same(other) => Some(Arc::clone(&other.id)),
+            _ => None,
+        })
     }
 
     fn knowledge_write(&mut self, entry: NewEntry) -> Result<KnowledgeWrite> {

@@ -66,6 +66,14 @@ pub(super) fn check_read(
     Ok((!unchanged).then_some(what))
 }
 
+/// Says what is in the way of a write that was not when the turn staged it.
+pub(super) fn check_write(conn: &Connection, prepared: &Prepared) -> Result<Option<String>> {
+    match prepared {
+        Prepared::Knowledge(write, _) => knowledge::in_the_way(conn, write),
+        Prepared::Plain(_) => Ok(None),
+    }
+}
+
 /// Apply one effect.
 pub(super) fn apply(conn: &Connection, prepared: &Prepared, now: Timestamp) -> Result<()> {
     let effect = match prepared {

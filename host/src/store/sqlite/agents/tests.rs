@@ -1,3 +1,5 @@
+//! Deploys, versions and limits, on a database in memory.
+
 use std::collections::BTreeSet;
 
 use super::super::testing::{agent, tenant_db};

@@ -1,3 +1,5 @@
+//! Definitions and schemas, on a database in memory.
+
 use super::super::testing::tenant_db;
 use super::*;
 use crate::events::Topic;

@@ -1,9 +1,12 @@
+//! Who sees and replaces what, search and its filters, on a database in memory.
+
 use rusqlite::Connection;
 
 use super::super::testing::{agent, identity, scope, tenant_db};
 use super::search::search;
 use super::*;
-use crate::memory::{SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode};
+use crate::error::Error;
+use crate::memory::{KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -260,61 +263,28 @@ fn filters_all_hold() {
     put(&conn, &one).unwrap();
     put(&conn, &two).unwrap();
     let base = ask("lamp", SearchMode::Hybrid);
-    let metadata = |text: &str| KnowledgeQuery {
-        metadata: Some(Json::from_stored(text)),
-        ..base.clone()
+    let with = |change: &dyn Fn(&mut KnowledgeQuery)| {
+        let mut query = base.clone();
+        change(&mut query);
+        query
     };
-    let tags = |tags: &[&str]| KnowledgeQuery {
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        ..base.clone()
-    };
-    let one_only: &[&str] = &["a lamp"];
-    let two_only: &[&str] = &["a lamp too"];
+    let metadata = |text: &str| with(&|q| q.metadata = Some(Json::from_stored(text)));
+    let tags = |tags: &[&str]| with(&|q| q.tags = tags.iter().map(|&tag| tag.into()).collect());
+    let (one, two): (&[&str], &[&str]) = (&["a lamp"], &["a lamp too"]);
     for (query, expected) in [
-        (tags(&["red", "big"]), one_only),
+        (tags(&["red", "big"]), one),
         (tags(&["big", "green"]), &[]),
         (tags(&["' OR 1=1"]), &[]),
-        (metadata(r#"{"n":1.0}"#), one_only),
-        (metadata(r#"{"n":1,"s":"x' OR 1=1"}"#), one_only),
-        (metadata(r#"{"deep":{"a":[1,2]}}"#), one_only),
+        (metadata(r#"{"n":1.0}"#), one),
+        (metadata(r#"{"n":1,"s":"x' OR 1=1"}"#), one),
+        (metadata(r#"{"deep":{"a":[1,2]}}"#), one),
         (metadata(r#"{"deep":{"a":[1]}}"#), &[]),
         (metadata(r#"{"n":null}"#), &[]),
-        (
-            KnowledgeQuery {
-                source: Some("https://a".into()),
-                ..base.clone()
-            },
-            one_only,
-        ),
-        (
-            KnowledgeQuery {
-                since: Some(NOW.plus_ms(100)),
-                ..base.clone()
-            },
-            two_only,
-        ),
-        (
-            KnowledgeQuery {
-                until: Some(NOW.plus_ms(100)),
-                ..base.clone()
-            },
-            one_only,
-        ),
-        (
-            KnowledgeQuery {
-                limit: 1,
-                offset: 1,
-                ..base.clone()
-            },
-            two_only,
-        ),
-        (
-            KnowledgeQuery {
-                min_score: Some(1.0),
-                ..base.clone()
-            },
-            one_only,
-        ),
+        (with(&|q| q.source = Some("https://a".into())), one),
+        (with(&|q| q.since = Some(NOW.plus_ms(100))), two),
+        (with(&|q| q.until = Some(NOW.plus_ms(100))), one),
+        (with(&|q| (q.limit, q.offset) = (1, 1)), two),
+        (with(&|q| q.min_score = Some(1.0)), one),
     ] {
         assert_eq!(found(&conn, "/", &query), expected, "{query:?}");
     }

@@ -107,6 +107,11 @@ impl Commit {
                 return Ok(Some(what));
             }
         }
+        for effect in &self.effects {
+            if let Some(what) = effects::check_write(conn, effect)? {
+                return Ok(Some(what));
+            }
+        }
         Ok(None)
     }
 

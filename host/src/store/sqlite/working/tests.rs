@@ -1,3 +1,5 @@
+//! Versions, ranges and expiry, on a database in memory.
+
 use rusqlite::Connection;
 
 use super::super::testing::{agent, tenant_db};
