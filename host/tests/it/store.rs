@@ -1,7 +1,6 @@
 //! The contract of the storage traits: each behaviour is one `async fn(&Fixture)`, run for every store.
 //! A new store adds one line to [`fixtures`].
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -10,25 +9,29 @@ use warren::bus::{Announcement, Bus};
 use warren::clock::{Clock, SimClock, Timestamp};
 use warren::events::{Appended, EventStore, Json, NewEvent, Topic};
 use warren::id::{
-    AgentId, AgentName, CustomerId, Digest, EventId, EventType, IdKey, KeyName, Label, Position,
-    TenantId, TenantName,
+    AgentId, CustomerId, EventId, EventType, IdKey, KeyName, Label, Position, TenantId, TenantName,
 };
 use warren::identity::{AdminStore, Tenant, TenantScope};
-use warren::memory::WorkingStore;
-use warren::registry::{
-    Agent, AgentKind, AgentStore, GrantSet, Manifest, NewVersion, Subscription,
-};
+use warren::memory::{EpisodeStore, KnowledgeStore, ProcedureStore, WorkingStore};
+use warren::registry::{Agent, AgentStore, CatalogStore};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::turn::{
     Delivery, DeliveryStore, TurnCommit, TurnFailure, TurnOutcome, TurnRecord, TurnStore,
 };
 
+mod admin;
+mod agents;
 mod append;
+mod catalog;
+mod helpers;
 mod history;
+mod memory;
 mod queue;
+mod recovery;
 mod sqlite;
 mod sweep;
 mod turns;
+mod working;
 
 /// Remembers what was announced.
 #[derive(Default)]
@@ -64,10 +67,14 @@ struct Fixture {
     scope: TenantScope,
     admin: Arc<dyn AdminStore>,
     agents: Arc<dyn AgentStore>,
+    catalog: Arc<dyn CatalogStore>,
     events: Arc<dyn EventStore>,
     deliveries: Arc<dyn DeliveryStore>,
     turns: Arc<dyn TurnStore>,
     working: Arc<dyn WorkingStore>,
+    knowledge: Arc<dyn KnowledgeStore>,
+    episodes: Arc<dyn EpisodeStore>,
+    procedures: Arc<dyn ProcedureStore>,
     // Kept until the end of the test.
     _dir: Option<TempDir>,
 }
@@ -102,10 +109,14 @@ impl Fixture {
             scope,
             admin: Arc::<SqliteStore>::clone(store),
             agents: Arc::<SqliteStore>::clone(store),
+            catalog: Arc::<SqliteStore>::clone(store),
             events: Arc::<SqliteStore>::clone(store),
             deliveries: Arc::<SqliteStore>::clone(store),
             turns: Arc::<SqliteStore>::clone(store),
             working: Arc::<SqliteStore>::clone(store),
+            knowledge: Arc::<SqliteStore>::clone(store),
+            episodes: Arc::<SqliteStore>::clone(store),
+            procedures: Arc::<SqliteStore>::clone(store),
             _dir: dir,
         }
     }
@@ -202,31 +213,7 @@ fn event_in(session: &str, id: &str, event_type: &str) -> NewEvent {
 impl Fixture {
     /// An agent that handles these types.
     async fn deploy(&self, name: &str, event_types: &[&str]) -> Agent {
-        let subscription = |event_type: &&str| Subscription {
-            topic: Topic::BusinessFacts,
-            event_type: EventType::new(event_type).unwrap(),
-            description: String::new(),
-            schema: None,
-        };
-        let name = AgentName::new(name).unwrap();
-        let version = NewVersion {
-            name: name.clone(),
-            digest: Digest::of(format!("{name} {event_types:?}").as_bytes()),
-            component_bytes: 1,
-            manifest: Arc::new(Manifest {
-                name,
-                kind: AgentKind::Worker,
-                description: String::new(),
-                version: None,
-                capabilities: Vec::new(),
-                subscriptions: event_types.iter().map(subscription).collect(),
-                produces: Vec::new(),
-                grants: BTreeSet::new(),
-                settings: warren::registry::Settings::default(),
-            }),
-            grants: GrantSet::NONE,
-            now: self.clock.now(),
-        };
+        let version = self.version(name, &format!("{name} {event_types:?}"), event_types);
         self.agents
             .deploy(&self.scope, version)
             .await

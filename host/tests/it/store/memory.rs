@@ -1,0 +1,89 @@
+//! Semantic, episodic and procedural memory.
+
+use warren::clock::Clock;
+use warren::events::Json;
+use warren::id::AgentName;
+use warren::identity::TenantScope;
+use warren::memory::{KnowledgeQuery, KnowledgeWrite, SearchMode, Visibility};
+use warren::turn::Effect;
+
+use super::Fixture;
+use super::helpers::identity;
+
+mod episodes;
+mod knowledge;
+mod procedures;
+
+/// Texts that somebody may type in the hope that they are more than text.
+const HOSTILE: [&str; 14] = [
+    "\"",
+    "' OR 1=1 --",
+    "NEAR(lamp lamp, 5)",
+    "lamp AND",
+    "NOT lamp",
+    "content : lamp",
+    "domain : \"1\" OR lamp",
+    "- domain : lamp",
+    "^lamp*",
+    "(((",
+    "lamp\0lamp",
+    "🦀",
+    "",
+    "*",
+];
+
+fn agent(name: &str) -> AgentName {
+    AgentName::new(name).unwrap()
+}
+
+fn entry(f: &Fixture, who: &str, visibility: Visibility, content: &str) -> KnowledgeWrite {
+    let (customer, user) = identity(who);
+    KnowledgeWrite {
+        id: format!("kno_{who}_{visibility:?}_{content}").into(),
+        external_id: None,
+        content: content.into(),
+        metadata: Json::parse("metadata", "{}").unwrap(),
+        tags: Vec::new(),
+        source: None,
+        visibility,
+        expires: None,
+        customer,
+        user,
+        writer: agent("worker"),
+        now: f.clock.now(),
+    }
+}
+
+fn put(write: KnowledgeWrite) -> Effect {
+    Effect::KnowledgePut(Box::new(write))
+}
+
+fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
+    KnowledgeQuery {
+        text: text.to_owned(),
+        mode,
+        limit: 100,
+        offset: 0,
+        tags: Vec::new(),
+        source: None,
+        metadata: None,
+        since: None,
+        until: None,
+        min_score: None,
+    }
+}
+
+async fn found(f: &Fixture, scope: &TenantScope, query: &KnowledgeQuery) -> Vec<String> {
+    let hits = f
+        .knowledge
+        .search(scope, query, f.clock.now())
+        .await
+        .unwrap();
+    for pair in hits.windows(2) {
+        assert!(pair[0].score >= pair[1].score, "the best first");
+    }
+    hits.iter()
+        .inspect(|hit| assert!((0.0..=1.0).contains(&hit.score)))
+        .map(|hit| hit.item.content.to_string())
+        .collect()
+}
