@@ -9,7 +9,11 @@ use warren::sandbox::intake::{Accepted, Artifacts, Intake, IntakeSettings};
 use warren::sandbox::{Sandbox, SandboxLimits};
 
 mod accepts;
+mod artifacts;
+mod children;
 mod guest;
+mod kinds;
+mod worlds;
 
 /// The program whose hidden subcommand is the compile child.
 const WARREN: &str = env!("CARGO_BIN_EXE_warren");

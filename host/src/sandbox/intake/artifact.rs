@@ -249,6 +249,3 @@ fn unusable(error: &io::Error) -> Error {
         reason: error.kind().to_string(),
     }
 }
-
-#[cfg(test)]
-mod tests;

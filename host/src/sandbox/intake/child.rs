@@ -5,7 +5,7 @@
 //! writes one answer and ends. Whatever an upload does to the compiler, only this process pays.
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::process::ExitCode;
 
 use crate::sandbox::engine;
@@ -28,6 +28,8 @@ const SUBCOMMAND: &str = "__compile";
 const EXIT_REFUSED: u8 = 65;
 /// The child could not begin. `EX_SOFTWARE`.
 const EXIT_BROKEN: u8 = 70;
+/// The upload alone takes more memory than there is. `EX_OSERR`.
+const EXIT_NO_MEMORY: u8 = 71;
 
 /// What a child is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,7 @@ pub fn child_main() -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Refused(words)) => (EXIT_REFUSED, words),
         Err(Failure::Broken(words)) => (EXIT_BROKEN, words),
+        Err(Failure::NoMemory) => (EXIT_NO_MEMORY, String::new()),
     };
     // Nobody is left to tell if this fails; the code says enough.
     let _ = std::io::stderr().write_all(words.as_bytes());
@@ -103,6 +106,7 @@ pub fn child_main() -> ExitCode {
 enum Failure {
     Refused(String),
     Broken(String),
+    NoMemory,
 }
 
 fn work() -> Result<(), Failure> {
@@ -116,7 +120,10 @@ fn work() -> Result<(), Failure> {
     let mut upload = Vec::new();
     std::io::stdin()
         .read_to_end(&mut upload)
-        .map_err(|e| broken(&e))?;
+        .map_err(|e| match e.kind() {
+            ErrorKind::OutOfMemory => Failure::NoMemory,
+            _ => broken(&e),
+        })?;
     // Made first: it asks the machine what processor this is.
     let compiler = match order.step {
         Step::Compile => Some(engine::compile_engine().map_err(|e| broken(&e))?),

@@ -5,25 +5,6 @@ use warren::id::Digest;
 use super::{Desk, guest};
 
 #[tokio::test]
-async fn real() {
-    let desk = Desk::new();
-    for path in std::env::var("CAL")
-        .unwrap_or_default()
-        .split(',')
-        .filter(|p| !p.is_empty())
-    {
-        let bytes = std::fs::read(path).unwrap();
-        let t = std::time::Instant::now();
-        let a = desk.accept(&bytes).await;
-        println!(
-            "{path} {:?}: {:?}",
-            t.elapsed(),
-            a.map(|a| (a.compile_ms, a.artifact_bytes, a.manifest.name))
-        );
-    }
-}
-
-#[tokio::test]
 async fn a_component_and_the_module_it_is_made_of() {
     let desk = Desk::new();
     let module = guest::module(guest::MANIFEST, "");

@@ -21,13 +21,6 @@ pub(super) fn world_with(replace: &[(&str, &str)]) -> (Resolve, WorldId) {
     resolve(files)
 }
 
-/// A world of its own, as WIT text.
-pub(super) fn world_of(text: &str) -> (Resolve, WorldId) {
-    let mut files = SourceMap::new();
-    files.push_str("test.wit", text);
-    resolve(files)
-}
-
 fn resolve(files: SourceMap) -> (Resolve, WorldId) {
     let package = files.parse().map_err(|(_, e)| e.to_string()).unwrap();
     let mut resolve = Resolve::default();
@@ -55,12 +48,8 @@ pub(super) fn module_of(
 
 /// [`module`] before it is given metadata.
 pub(super) fn text(manifest: &str, extra: &str) -> String {
-    let escaped: String = manifest.bytes().map(|b| format!("\\{b:02x}")).collect();
-    let len: String = (manifest.len() as u32)
-        .to_le_bytes()
-        .iter()
-        .map(|b| format!("\\{b:02x}"))
-        .collect();
+    let escaped = bytes(manifest.as_bytes());
+    let len = bytes(&(manifest.len() as u32).to_le_bytes());
     format!(
         r#"(module
             {extra}
@@ -75,6 +64,11 @@ pub(super) fn text(manifest: &str, extra: &str) -> String {
             (func (export "describe") (result i32) i32.const 0)
             (func (export "handle") (param i32) (result i32) i32.const 32768))"#
     )
+}
+
+/// Bytes as a string of WebAssembly text.
+fn bytes(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string().replace("\\x", "\\")
 }
 
 /// The component of a module with metadata.

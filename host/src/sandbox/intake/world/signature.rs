@@ -17,11 +17,7 @@ const SIGNATURE_BYTES_MAX: usize = 16 << 10;
 const SHOWN_BEFORE: usize = 48;
 const SHOWN_AFTER: usize = 64;
 
-/// What a type is.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "an id indexes the types it came with, and there is only one way to get one"
-)]
+/// What a type is. An id indexes the types that it came from, and there is no other way to get one.
 pub(super) fn look_up<'a, T: TypeIdentifier>(types: &'a TypesRef<'_>, id: T) -> &'a T::Data {
     &types[id]
 }
