@@ -6,7 +6,7 @@
 //! claim on it. This module knows traits only: no SQL, no Wasm, no HTTP.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -147,7 +147,7 @@ impl Dispatcher {
 
     /// Where announcements go.
     pub fn inbox(&self) -> Arc<dyn Bus> {
-        Arc::new(Inbox(Arc::clone(&self.shared)))
+        Arc::new(Inbox(Arc::downgrade(&self.shared)))
     }
 
     /// Counts since the start.
@@ -194,12 +194,15 @@ impl Dispatcher {
 #[derive(Debug)]
 pub struct Recovery(Vec<slots::Interrupted>);
 
-/// Takes announcements. Cheap and without I/O, because the store's writer calls it.
-struct Inbox(Arc<Shared>);
+/// Takes announcements. Cheap and without I/O, because the store's writer calls it. It does not keep the
+/// dispatcher alive: the bus is held by the store, and the store by the dispatcher.
+struct Inbox(Weak<Shared>);
 
 impl Bus for Inbox {
     fn announce(&self, tenant: TenantId, announcement: Announcement) {
-        let shared = &self.0;
+        let Some(shared) = self.0.upgrade() else {
+            return;
+        };
         match announcement {
             Announcement::Appended { deliveries, .. } => {
                 if deliveries.is_empty() {

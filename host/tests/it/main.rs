@@ -7,7 +7,9 @@
 )]
 
 mod guests;
+mod harness;
 mod intake;
 mod kill;
 mod store;
 mod tidy;
+mod turns;

@@ -23,6 +23,7 @@ pub(super) enum Ended {
 }
 
 /// A host that listens.
+#[derive(Debug)]
 pub(super) struct HostProcess {
     child: Child,
     /// Where.
