@@ -143,6 +143,34 @@ fn proposals_that_are_off_are_refused() {
 }
 
 #[test]
+fn inner_components_with_a_memory_each_compile() {
+    // What QuickJS components are made of: text goes from one memory into another.
+    let text = r#"(component
+        (component $a
+            (core module $m (memory (export "m") 1)
+                (func (export "say") (param i32 i32))
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 64))
+            (core instance $i (instantiate $m))
+            (func (export "say") (param "text" string)
+                (canon lift (core func $i "say") (memory $i "m") (realloc (func $i "realloc")))))
+        (instance $a (instantiate $a))
+        (component $b
+            (import "say" (func $say (param "text" string)))
+            (core module $memory (memory (export "m") 1))
+            (core instance $memory (instantiate $memory))
+            (core func $say (canon lower (func $say) (memory $memory "m")))
+            (core module $m (import "" "say" (func $say (param i32 i32)))
+                (func (export "run") (call $say (i32.const 0) (i32.const 1))))
+            (core instance $i (instantiate $m (with "" (instance (export "say" (func $say))))))
+            (func (export "run") (canon lift (core func $i "run"))))
+        (instance $b (instantiate $b (with "say" (func $a "say"))))
+        (export "run" (func $b "run")))"#;
+    let wasm = wat::parse_str(text).expect("text");
+    let compiler = compile_engine().expect("compiler");
+    compiler.precompile_component(&wasm).expect("compiles");
+}
+
+#[test]
 fn a_ticker_moves_the_epoch_and_stops_when_dropped() {
     let engine = compile_engine().expect("compiler");
     let ticker = Ticker::start(&engine).expect("thread");

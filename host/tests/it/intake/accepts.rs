@@ -3,6 +3,7 @@
 use warren::id::Digest;
 
 use super::{Desk, guest};
+use crate::guests;
 
 #[tokio::test]
 async fn a_component_and_the_module_it_is_made_of() {
@@ -16,4 +17,16 @@ async fn a_component_and_the_module_it_is_made_of() {
         assert!(accepted.artifact_bytes > 0);
     }
     assert_eq!(desk.kept(), 2);
+}
+
+#[tokio::test]
+async fn a_guest_as_its_compiler_left_it() {
+    let desk = Desk::new();
+    let accepted = desk.accept(&guests::probe()).await.unwrap();
+    assert_eq!(accepted.manifest.name.as_str(), "probe");
+    let own = accepted
+        .imports
+        .iter()
+        .filter(|name| name.starts_with("warren:agent/"));
+    assert!(own.count() > 5, "{:?}", accepted.imports);
 }
