@@ -52,22 +52,22 @@ impl EpisodeStore for SqliteStore {
 /// The newest first.
 fn recent(conn: &Connection, scope: &TenantScope, filter: &EpisodeFilter) -> Result<Vec<Episode>> {
     let allowed = Allowed::of(conn, scope, filter)?;
-    // The session's own index, where one is asked for: `?3 IS NULL OR` keeps SQLite from seeing it.
-    let session = match filter.session {
-        Some(_) => "AND e.session = ?3",
-        None => "",
-    };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM episodes e WHERE {ALLOWED} {session}
-         ORDER BY e.time_ms DESC, e.n DESC LIMIT ?9"
-    );
-    conn.prepare_cached(&sql)
+    conn.prepare_cached(&recent_sql(filter.session.is_some()))
         .and_then(|mut statement| {
             statement
                 .query_map(&allowed.params()[..], episode)?
                 .collect()
         })
         .during("reading episodes")
+}
+
+fn recent_sql(of_session: bool) -> String {
+    // Lets SQLite take the session's own index, which `?3 IS NULL OR` keeps it from.
+    let session = if of_session { "AND e.session = ?3" } else { "" };
+    format!(
+        "SELECT {COLUMNS} FROM episodes e WHERE {ALLOWED} {session}
+         ORDER BY e.time_ms DESC, e.n DESC LIMIT ?9"
+    )
 }
 
 /// By words, the best first.
@@ -82,16 +82,20 @@ fn search(
     let Some(expression) = words::any_of_within(&[domain], text) else {
         return Ok(Vec::new());
     };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM episodes_words JOIN episodes e ON e.n = episodes_words.rowid
-         WHERE episodes_words MATCH ?10 AND {ALLOWED}
-         ORDER BY bm25(episodes_words, 0.0, 1.0), e.time_ms DESC, e.n DESC LIMIT ?9"
-    );
     let mut params = allowed.params();
     params.push(&expression);
-    conn.prepare_cached(&sql)
+    conn.prepare_cached(&search_sql())
         .and_then(|mut statement| statement.query_map(&params[..], episode)?.collect())
         .during("searching episodes")
+}
+
+/// Words first, as CROSS JOIN says, see [`super::knowledge`].
+fn search_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM episodes_words CROSS JOIN episodes e ON e.n = episodes_words.rowid
+         WHERE episodes_words MATCH ?10 AND {ALLOWED}
+         ORDER BY bm25(episodes_words, 0.0, 1.0), e.time_ms DESC, e.n DESC LIMIT ?9"
+    )
 }
 
 /// Add an episode.
@@ -220,4 +224,25 @@ fn episode(row: &Row<'_>) -> rusqlite::Result<Episode> {
         session: optional(row, 7)?,
         time: Timestamp(row.get(8)?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{plan, tenant_db};
+    use super::*;
+
+    #[test]
+    fn reads_use_their_indexes() {
+        let conn = tenant_db();
+        let recent = |session: Option<&str>| plan(&conn, &recent_sql(session.is_some()));
+        assert!(recent(None)[0].contains("episodes_recent (agent=? AND owner=?"));
+        assert!(
+            recent(Some("s"))[0].contains("episodes_session (agent=? AND owner=? AND session=?")
+        );
+        let search = plan(&conn, &search_sql());
+        assert!(
+            search[0].starts_with("SCAN episodes_words VIRTUAL TABLE"),
+            "{search:?}"
+        );
+    }
 }

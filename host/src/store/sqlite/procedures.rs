@@ -161,7 +161,7 @@ fn matching(conn: &Connection, situation: &str, limit: u32) -> Result<Vec<(Proce
 
 fn candidates(conn: &Connection, expression: &str) -> rusqlite::Result<Vec<(String, String)>> {
     conn.prepare_cached(
-        "SELECT t.name, t.text FROM procedure_words JOIN procedure_triggers t ON t.n = procedure_words.rowid
+        "SELECT t.name, t.text FROM procedure_words CROSS JOIN procedure_triggers t ON t.n = procedure_words.rowid
          WHERE procedure_words MATCH ?1 ORDER BY bm25(procedure_words), t.n LIMIT ?2",
     )?
     .query_map(params![expression, CANDIDATES_MAX], |row| {

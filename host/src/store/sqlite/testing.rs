@@ -32,3 +32,11 @@ pub(super) fn identity(who: &str) -> (Option<CustomerId>, Option<UserId>) {
         (!user.is_empty()).then(|| UserId::new(user).unwrap()),
     )
 }
+
+/// How SQLite runs a statement, step by step.
+pub(super) fn plan(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nothing = vec![rusqlite::types::Null; statement.parameter_count()];
+    let steps = statement.query_map(rusqlite::params_from_iter(nothing), |row| row.get(3));
+    steps.unwrap().map(Result::unwrap).collect()
+}

@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::super::testing::{agent, identity, scope, tenant_db};
-use super::search::search;
+use super::super::testing::{agent, identity, plan, scope, tenant_db};
+use super::search::{search, words_sql};
 use super::*;
 use crate::error::Error;
 use crate::memory::{KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode};
@@ -309,6 +309,15 @@ fn words_and_vectors_find_each_in_their_way() {
     let lisbon = Some("Our office is in Lisbon".to_owned());
     assert_eq!(first("Lisboa", SearchMode::Keyword), None, "words only");
     assert_eq!(first("offices Lisbon", SearchMode::Vector), lisbon);
+}
+
+#[test]
+fn words_are_asked_for_once() {
+    let steps = plan(&tenant_db(), &words_sql());
+    assert!(
+        steps[0].starts_with("SCAN knowledge_words VIRTUAL TABLE"),
+        "{steps:?}"
+    );
 }
 
 #[test]
