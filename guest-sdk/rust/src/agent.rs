@@ -15,7 +15,8 @@ use crate::topic::Topic;
 
 mod manifest;
 
-use manifest::{Capability, EventEntry, Manifest, Settings};
+pub(crate) use manifest::EventEntry;
+use manifest::{Capability, Manifest, Settings};
 
 /// What sort of agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -274,6 +275,31 @@ impl Agent {
 
     fn settings(&mut self) -> &mut Settings {
         self.manifest.settings.get_or_insert_default()
+    }
+}
+
+/// What the registry of the test host shows.
+#[cfg(not(target_family = "wasm"))]
+impl Agent {
+    pub(crate) fn kind(&self) -> Kind {
+        self.manifest.kind
+    }
+
+    pub(crate) fn description(&self) -> &str {
+        &self.manifest.description
+    }
+
+    pub(crate) fn subscriptions(&self) -> &[EventEntry] {
+        &self.manifest.subscriptions
+    }
+
+    pub(crate) fn produced(&self) -> &[EventEntry] {
+        &self.manifest.produces
+    }
+
+    pub(crate) fn can(&self, capability: &str) -> bool {
+        let mut capabilities = self.manifest.capabilities.iter();
+        capabilities.any(|known| known.name == capability)
     }
 }
 

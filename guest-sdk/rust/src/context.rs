@@ -131,8 +131,9 @@ impl Context {
     /// remains, and this returns the reason.
     ///
     /// # Errors
-    /// `Denied` without [`Grant::EventsCall`](crate::Grant::EventsCall), `NotFound` if no tool handles
-    /// such requests, `Conflict` if several do or if calls nest too deep.
+    /// `Denied` without [`Grant::EventsCall`](crate::Grant::EventsCall); `NotFound` if no tool handles
+    /// such requests and `Conflict` if several do; `Unavailable` with the reason if the tool fails or
+    /// does not respond; `Exhausted` if calls nest too deep or no sandbox is free.
     pub fn call<Q, R>(&self, request: &Q, timeout: Duration) -> Result<R>
     where
         Q: Payload + Serialize,

@@ -25,7 +25,15 @@
 //! }
 //! warren_agent::export!(agent);
 //!
-//! # fn main() {}
+//! # fn main() {
+//! // In a unit test, without WebAssembly and without a host:
+//! use warren_agent::{Topic, testing::TestHost};
+//!
+//! let request = Event::new(Greet { name: "Ada".into() })
+//!     .with_reply_to(Topic::ActionResults, "greeting.ready");
+//! let turn = TestHost::new().handle(&agent(), request);
+//! assert_eq!(turn.response::<Greeting>().unwrap().text, "Hello, Ada!");
+//! # }
 //! ```
 //!
 //! Compile it with `warren build`, or with plain cargo for `wasm32-unknown-unknown`, and push what comes out.
@@ -43,6 +51,8 @@ pub mod host;
 mod instant;
 mod json;
 mod payload;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
 mod topic;
 #[doc(hidden)]
 pub mod wasm;
@@ -61,3 +71,8 @@ pub use instant::Instant;
 pub use json::Json;
 pub use payload::Payload;
 pub use topic::Topic;
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

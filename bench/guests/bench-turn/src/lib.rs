@@ -51,3 +51,24 @@ fn handle(ctx: &Context, event: Event<Run>) -> Result<(), Failure> {
     ctx.log().info("done");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use warren_agent::testing::TestHost;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_is_four_host_calls() {
+        let run = Run {
+            n: 7,
+            text: "x".into(),
+        };
+        let turn = TestHost::new()
+            .with_working("turns", &1)
+            .handle(&agent(), Event::new(run));
+        assert_eq!(turn.result(), &Ok(()));
+        assert_eq!(turn.host_calls(), 4);
+        assert_eq!(turn.published::<Done>()[0].count, 2);
+    }
+}

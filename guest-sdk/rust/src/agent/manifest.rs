@@ -36,14 +36,14 @@ pub(super) struct Capability {
 
 /// An event that is handled or published.
 #[derive(Serialize)]
-pub(super) struct EventEntry {
-    pub(super) topic: Topic,
+pub(crate) struct EventEntry {
+    pub(crate) topic: Topic,
     #[serde(rename = "type")]
-    pub(super) event_type: String,
+    pub(crate) event_type: String,
     #[serde(skip_serializing_if = "str::is_empty")]
-    description: &'static str,
+    pub(crate) description: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    schema: Option<Json>,
+    pub(crate) schema: Option<Json>,
 }
 
 /// What is not said is the host's to choose.

@@ -13,6 +13,9 @@ use crate::json::Json;
 /// Most keys that one [`Working::keys`] returns.
 const KEYS_MAX: u32 = 1_000;
 
+/// Largest whole number that a JSON number keeps exactly everywhere: 2^53.
+const EXACT_INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Working memory: JSON values under string keys, of the plan of the event being handled, else of this
 /// agent. Made by [`Context::working`](crate::Context::working).
 ///
@@ -98,6 +101,20 @@ impl<'a> Working<'a> {
     /// `Conflict` if the value is not a number.
     pub fn increment(self, key: &str, by: impl Into<f64>) -> Result<f64> {
         self.host.get().working_increment(key, by.into())
+    }
+
+    /// Add one to a whole number and return it; a missing value counts as 0.
+    ///
+    /// # Errors
+    /// `Conflict` if the value is not a whole number from 0 to 2^53.
+    pub fn count(self, key: &str) -> Result<u64> {
+        let sum = self.increment(key, 1)?;
+        let whole = sum.fract() == 0.0 && (1.0..=EXACT_INTEGER_MAX).contains(&sum);
+        if !whole {
+            let reason = format!("`{key}` is {}, which is no count", sum - 1.0);
+            return Err(Error::Conflict(reason));
+        }
+        Ok(sum as u64)
     }
 
     /// Append to an array and return its new length; a missing value counts as empty.

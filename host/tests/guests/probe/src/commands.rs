@@ -16,7 +16,7 @@ mod working;
 /// What a group answers: the value that a command leaves, or nothing if the command is another group's.
 type Answer = Result<Option<Value>, Stop>;
 
-pub(crate) fn run(run: &mut Run<'_>, name: &str, argument: Value) -> Result<Value, Stop> {
+pub(crate) fn run(run: &mut Run<'_>, name: &str, argument: &Value) -> Result<Value, Stop> {
     let groups = [
         working::run,
         events::run,
@@ -26,7 +26,7 @@ pub(crate) fn run(run: &mut Run<'_>, name: &str, argument: Value) -> Result<Valu
         ask::run,
     ];
     for group in groups {
-        if let Some(value) = group(run, name, &argument)? {
+        if let Some(value) = group(run, name, argument)? {
             return Ok(value);
         }
     }
@@ -41,6 +41,10 @@ fn read<T: for<'de> Deserialize<'de>>(argument: &Value) -> Result<T, Stop> {
 }
 
 /// A command that leaves this value.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every arm of a group ends with it"
+)]
 fn left(value: impl Into<Value>) -> Answer {
     Ok(Some(value.into()))
 }

@@ -68,6 +68,7 @@ pub fn probe() -> Agent {
 
 warren_agent::export!(probe);
 
+#[expect(clippy::needless_pass_by_value, reason = "handlers take their event")]
 fn handle(ctx: &Context, event: Event<Script>) -> Result<(), Failure> {
     let mut run = Run {
         ctx,
@@ -86,8 +87,102 @@ impl Run<'_> {
                     "the script: a command is an object with one member",
                 )));
             };
-            self.last = commands::run(self, name, argument.clone())?;
+            self.last = commands::run(self, name, argument)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use warren_agent::testing::TestHost;
+
+    use super::*;
+
+    fn run(script: Value) -> Event<Value> {
+        Event::of(Topic::BusinessFacts, "probe.run", script)
+    }
+
+    #[test]
+    fn commands_run_in_order_and_leave_values() {
+        let turn = TestHost::new().handle(
+            &probe(),
+            run(json!([
+                {"put": {"key": "a", "value": 1}},
+                {"increment": {"key": "a", "by": 2}},
+                {"expect_last": 3.0},
+                {"repeat": {"times": 3, "do": [{"append": {"key": "list", "value": "x"}}]}},
+                {"get": "list"},
+                {"put_last": "copy"},
+                {"publish": {"type": "probe.done", "data": {"n": 1}}},
+                {"append_event_id": "ids"},
+            ])),
+        );
+        assert_eq!(turn.result(), &Ok(()));
+        assert_eq!(turn.working::<Value>("copy"), Some(json!(["x", "x", "x"])));
+        assert_eq!(turn.working::<Value>("ids"), Some(json!(["evt_test"])));
+        assert_eq!(turn.events().len(), 1);
+    }
+
+    #[test]
+    fn an_error_fails_the_turn_unless_it_is_tried() {
+        let denied = json!({"put": {"key": "a", "value": 1}});
+        let host = || TestHost::new().deny(Grant::WorkingWrite);
+        let turn = host().handle(&probe(), run(json!([denied])));
+        assert!(
+            matches!(turn.result(), Err(Failure::Other(reason)) if reason.contains("working:write"))
+        );
+
+        let turn = host().handle(
+            &probe(),
+            run(json!([{"try": denied}, {"expect_error": "denied"}])),
+        );
+        assert_eq!(turn.result(), &Ok(()));
+    }
+
+    #[test]
+    fn turns_end_as_told() {
+        let reject = |reason: &str| Err(Failure::reject(reason));
+        for (script, result) in [
+            (json!([{"reject": "why"}]), reject("why")),
+            (json!([{"fail": {"other": "x"}}]), Err(Failure::other("x"))),
+            (
+                json!([{"fail": {"retry": 10}}]),
+                Err(Failure::retry_after(
+                    std::time::Duration::from_millis(10),
+                    "as told",
+                )),
+            ),
+            (
+                json!([{"expect": {"key": "a", "value": 1}}]),
+                reject("expected `a` to be 1, it is null"),
+            ),
+            (
+                json!([{"first_attempts": {"times": 0, "do": [{"panic": "x"}]}}]),
+                Ok(()),
+            ),
+            (
+                json!([{"nonsense": 1}]),
+                reject("the script: no command `nonsense`"),
+            ),
+        ] {
+            assert_eq!(
+                TestHost::new().handle(&probe(), run(script)).result(),
+                &result
+            );
+        }
+    }
+
+    #[test]
+    fn it_calls_itself() {
+        let turn = TestHost::new().with_agent(probe()).handle(
+            &probe(),
+            run(json!([
+                {"call": {"type": "probe.call", "data": [{"put": {"key": "k", "value": 1}}, {"respond": {"n": 7}}]}},
+                {"expect_last": {"n": 7}},
+            ])),
+        );
+        assert_eq!(turn.result(), &Ok(()));
     }
 }

@@ -87,7 +87,11 @@ pub(super) fn run(run: &mut Run<'_>, name: &str, argument: &Value) -> Answer {
             left(run.last.clone())
         }
         "expect_error" => {
-            expect("the last error", argument, &run.last["error"])?;
+            expect(
+                "the last error",
+                argument,
+                run.last.get("error").unwrap_or(&Value::Null),
+            )?;
             left(run.last.clone())
         }
         // A string of so many bytes, to write or publish.
