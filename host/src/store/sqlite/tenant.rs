@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::agents;
 use super::connect::{self, Role};
@@ -24,6 +24,9 @@ use crate::registry::Directory;
 /// Most read connections of a tenant: a point read takes microseconds, so that four serve both cores
 /// and two scans.
 const READERS_MAX: usize = 4;
+/// Most scans of a tenant at once. Each takes up to some fifty milliseconds, which turns that read a
+/// single row must not wait for.
+const SCANS_MAX: usize = 2;
 
 /// Most pages that SQLite can count.
 const PAGES_MAX: i64 = 0xffff_fffe;
@@ -48,7 +51,8 @@ pub(super) struct Tenant {
     room: Semaphore,
     side: Mutex<WriteSide>,
     idle_readers: Mutex<Vec<Connection>>,
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
+    scans: Arc<Semaphore>,
     directory: RwLock<Arc<Directory>>,
     wal: WalState,
     gone: AtomicBool,
@@ -118,7 +122,8 @@ impl Tenant {
                 alarm_pages: 0,
             }),
             idle_readers: Mutex::default(),
-            readers: Semaphore::new(READERS_MAX),
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
+            scans: Arc::new(Semaphore::new(SCANS_MAX)),
             directory: RwLock::new(directory),
             wal: WalState::default(),
             gone: AtomicBool::new(false),
@@ -147,11 +152,7 @@ impl Tenant {
     /// Run a read that touches at most some hundred rows, here and now: a thread change would cost more
     /// than the read.
     pub(super) async fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let _permit = self
-            .readers
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+        let _reader = permit(&self.readers).await;
         self.read_now(work)
     }
 
@@ -161,12 +162,14 @@ impl Tenant {
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let this = Arc::clone(self);
-        let _permit = self
-            .readers
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
-        tokio::task::spawn_blocking(move || this.read_now(work))
+        // Owned, so that a scan whose caller went away keeps its place until it ends.
+        let scan = permit(&self.scans).await;
+        let reader = permit(&self.readers).await;
+        let run = move || {
+            let _held = (scan, reader);
+            this.read_now(work)
+        };
+        tokio::task::spawn_blocking(run)
             .await
             .map_err(|e| Error::internal("running a scan", e))?
     }
@@ -218,4 +221,11 @@ impl Tenant {
     pub(super) fn wal(&self) -> &WalState {
         &self.wal
     }
+}
+
+async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(semaphore)
+        .acquire_owned()
+        .await
+        .expect("no semaphore of a tenant is ever closed")
 }

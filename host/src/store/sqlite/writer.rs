@@ -6,6 +6,7 @@
 //! This module knows nothing of events, turns or agents.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -19,6 +20,8 @@ use crate::error::{Error, Result};
 mod batch;
 mod checkpoint;
 mod health;
+#[cfg(test)]
+mod tests;
 
 pub(super) use batch::{Counters, WriteTx};
 pub(super) use checkpoint::{Checkpointer, WalSettings, WalState, watch_log};
@@ -189,7 +192,7 @@ impl Writers {
             };
             let thread = std::thread::Builder::new()
                 .name(format!("writer-{index}"))
-                .spawn(move || worker.run())
+                .spawn(move || worker.run_guarded())
                 .map_err(|e| Error::internal("starting a writer thread", e))?;
             queues.push(queue);
             threads.push(thread);
@@ -226,6 +229,13 @@ impl Writers {
 }
 
 impl Worker {
+    /// Jobs may panic, the thread may not: nobody else writes for its tenants.
+    fn run_guarded(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            self.health.fail(&"a writer thread panicked");
+        }
+    }
+
     fn run(&self) {
         while let Some(jobs) = self.queue.take() {
             for (tenant, jobs) in by_tenant(jobs) {
