@@ -19,6 +19,7 @@ use crate::bus::{Announcement, Bus};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, Digest, TenantId};
 use crate::identity::AdminStore;
+use crate::telemetry::TurnFigures;
 use crate::turn::{DeliveryStore, Services, Turn, TurnEnd, TurnLimits, TurnStore};
 
 mod lane;
@@ -155,6 +156,15 @@ impl Dispatcher {
         self.shared
             .stats
             .snapshot(self.shared.queues.lock().running())
+    }
+
+    /// Reads the same counts, as metrics show them, for as long as anybody keeps it.
+    pub fn figures(&self) -> impl Fn() -> TurnFigures + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || {
+            let running = shared.queues.lock().running();
+            shared.stats.snapshot(running).into()
+        }
     }
 
     /// Look at the clock and the store again: for tests that move a simulated clock.

@@ -143,6 +143,7 @@ impl Host {
             metrics: Arc::new(Metrics::default()),
             limits: settings.api,
         };
+        app.metrics.watch_turns(dispatcher.figures());
         let app = Arc::new(app);
         Ok(Self {
             app,

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 mod metrics;
 mod series;
 
-pub use metrics::Metrics;
+pub use metrics::{Metrics, TurnFigures};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::telemetry::TurnFigures;
 use crate::turn::TurnOutcome;
 
 /// Upper bounds of the histogram of turn durations, in microseconds: from a small agent's turn to a
@@ -39,6 +40,22 @@ pub struct StatsSnapshot {
     pub dead_letters: u64,
     /// Turns running now.
     pub running: usize,
+}
+
+impl From<StatsSnapshot> for TurnFigures {
+    fn from(stats: StatsSnapshot) -> Self {
+        let outcomes = stats.outcomes.into_iter();
+        Self {
+            outcomes: outcomes.map(|(o, n)| (o.as_str(), n)).collect(),
+            bounds_us: &DURATION_BOUNDS_US,
+            durations: stats.durations,
+            duration_us: stats.duration_us,
+            cpu_us: stats.cpu_us,
+            reruns: stats.reruns,
+            dead_letters: stats.dead_letters,
+            running: stats.running as u64,
+        }
+    }
 }
 
 impl DispatchStats {

@@ -1,14 +1,36 @@
 //! What the host counts. One value for the whole host, shared by all that has something to count.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::turn::{QueueDepth, TurnOutcome};
+use super::series::{Buckets, Counter, Family, Histogram, gauge, head, line};
 
-use super::series::{Counter, Family, Histogram, gauge};
+/// What the dispatcher counts, read at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct TurnFigures {
+    /// Attempts by how they ended.
+    pub outcomes: Vec<(&'static str, u64)>,
+    /// Upper bounds of the buckets of durations in microseconds.
+    pub bounds_us: &'static [u64],
+    /// Attempts in each bucket, not cumulative; one more than there are bounds.
+    pub durations: Vec<u64>,
+    /// Wall clock of all attempts in microseconds.
+    pub duration_us: u64,
+    /// CPU of all attempts in microseconds.
+    pub cpu_us: u64,
+    /// Runs that were repeated because something they had read changed.
+    pub reruns: u64,
+    /// Dead letters made.
+    pub dead_letters: u64,
+    /// Turns running now.
+    pub running: u64,
+}
+
+/// Reads what the dispatcher counts.
+type ReadTurns = Box<dyn Fn() -> TurnFigures + Send + Sync>;
 
 /// What the host counts.
-#[derive(Debug)]
 pub struct Metrics {
     requests: Family<Counter>,
     request_seconds: Family<Histogram>,
@@ -16,13 +38,8 @@ pub struct Metrics {
     streams: AtomicU64,
     connections: AtomicU64,
     events: Family<Counter>,
-    turns: Family<Counter>,
-    turn_seconds: Family<Histogram>,
-    turn_cpu_us: Family<Counter>,
-    dead_letters: Family<Counter>,
-    quarantines: Family<Counter>,
     uploads: Family<Counter>,
-    queue: [AtomicU64; 4],
+    turns: OnceLock<ReadTurns>,
 }
 
 impl Default for Metrics {
@@ -46,29 +63,8 @@ impl Default for Metrics {
                 "Events that clients published.",
                 &["result"],
             ),
-            turns: Family::new(
-                "warren_turns_total",
-                "Attempts at turns that ended.",
-                &["outcome"],
-            ),
-            turn_seconds: Family::new(
-                "warren_turn_duration_seconds",
-                "Wall clock of attempts at turns.",
-                &[],
-            ),
-            turn_cpu_us: Family::new(
-                "warren_turn_cpu_microseconds_total",
-                "CPU time spent inside guests.",
-                &[],
-            ),
-            dead_letters: Family::new("warren_dead_letters_total", "Deliveries given up.", &[]),
-            quarantines: Family::new(
-                "warren_quarantines_total",
-                "Agents quarantined because they took the host down.",
-                &[],
-            ),
             uploads: Family::new("warren_uploads_total", "Components pushed.", &["result"]),
-            queue: [const { AtomicU64::new(0) }; 4],
+            turns: OnceLock::new(),
         }
     }
 }
@@ -122,36 +118,15 @@ impl Metrics {
         }
     }
 
-    /// An attempt at a turn ended.
-    pub fn turn(&self, outcome: TurnOutcome, wall: Duration, cpu: Duration) {
-        self.turns.with(&[outcome.as_str()]).add(1);
-        self.turn_seconds.with(&[]).observe(wall);
-        let cpu_us = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
-        self.turn_cpu_us.with(&[]).add(cpu_us);
-    }
-
-    /// A delivery became a dead letter.
-    pub fn dead_letter(&self) {
-        self.dead_letters.with(&[]).add(1);
-    }
-
-    /// An agent was quarantined.
-    pub fn quarantine(&self) {
-        self.quarantines.with(&[]).add(1);
-    }
-
     /// A component was pushed, well or not.
     pub fn upload(&self, accepted: bool) {
         let result = if accepted { "accepted" } else { "refused" };
         self.uploads.with(&[result]).add(1);
     }
 
-    /// How much waits, all tenants together.
-    pub fn set_queue(&self, depth: QueueDepth) {
-        let now = [depth.pending, depth.retrying, depth.scheduled, depth.dead];
-        for (kept, now) in self.queue.iter().zip(now) {
-            kept.store(now, Ordering::Relaxed);
-        }
+    /// From now on show what the dispatcher counts. The first one stays.
+    pub fn watch_turns(&self, read: impl Fn() -> TurnFigures + Send + Sync + 'static) {
+        let _ = self.turns.set(Box::new(read));
     }
 
     /// All of it, as Prometheus reads it (text format 0.0.4).
@@ -161,11 +136,6 @@ impl Metrics {
         self.requests.render(&mut out);
         self.request_seconds.render(&mut out);
         self.events.render(&mut out);
-        self.turns.render(&mut out);
-        self.turn_seconds.render(&mut out);
-        self.turn_cpu_us.render(&mut out);
-        self.dead_letters.render(&mut out);
-        self.quarantines.render(&mut out);
         self.uploads.render(&mut out);
         let gauges = [
             (
@@ -179,12 +149,56 @@ impl Metrics {
         for (name, help, cell) in gauges {
             gauge(&mut out, name, help, at(cell));
         }
-        let queues = ["pending", "retrying", "scheduled", "dead"];
-        for (state, cell) in queues.iter().zip(&self.queue) {
-            let name = format!("warren_queue_{state}");
-            gauge(&mut out, &name, "Deliveries or events that wait.", at(cell));
+        if let Some(read) = self.turns.get() {
+            read().render(&mut out);
         }
         out
+    }
+}
+
+impl TurnFigures {
+    fn render(&self, out: &mut String) {
+        head(
+            out,
+            "warren_turns_total",
+            "Attempts at turns that ended.",
+            "counter",
+        );
+        for (outcome, count) in &self.outcomes {
+            let labels = format!("outcome=\"{outcome}\"");
+            line(out, "warren_turns_total", &labels, &count.to_string());
+        }
+        let name = "warren_turn_duration_seconds";
+        head(out, name, "Wall clock of attempts at turns.", "histogram");
+        let durations = Buckets {
+            bounds_us: self.bounds_us,
+            counts: &self.durations,
+            count: self.durations.iter().sum(),
+            sum_us: self.duration_us,
+        };
+        durations.render(out, name, "");
+        let counters = [
+            (
+                "warren_turn_cpu_microseconds_total",
+                "CPU time spent inside guests.",
+                self.cpu_us,
+            ),
+            (
+                "warren_turn_reruns_total",
+                "Runs repeated because something they had read changed.",
+                self.reruns,
+            ),
+            (
+                "warren_dead_letters_total",
+                "Deliveries given up.",
+                self.dead_letters,
+            ),
+        ];
+        for (name, help, count) in counters {
+            head(out, name, help, "counter");
+            line(out, name, "", &count.to_string());
+        }
+        gauge(out, "warren_turns_running", "Turns running.", self.running);
     }
 }
 
@@ -223,15 +237,14 @@ mod tests {
     fn what_is_counted_is_rendered() {
         let metrics = Metrics::default();
         metrics.request("GET", "/v1/agents/{name}", 404, Duration::from_millis(3));
-        metrics.turn(
-            TurnOutcome::TimedOut,
-            Duration::from_secs(1),
-            Duration::from_micros(7),
-        );
         metrics.published(2, 0);
-        metrics.set_queue(QueueDepth {
-            pending: 5,
-            ..QueueDepth::default()
+        metrics.watch_turns(|| TurnFigures {
+            outcomes: vec![("timed-out", 1)],
+            bounds_us: &[50, 100],
+            durations: vec![1, 0, 2],
+            duration_us: 7_000_000,
+            cpu_us: 7,
+            ..TurnFigures::default()
         });
         let text = metrics.render();
         for expect in [
@@ -239,7 +252,10 @@ mod tests {
             "warren_turns_total{outcome=\"timed-out\"} 1",
             "warren_turn_cpu_microseconds_total 7",
             "warren_events_published_total{result=\"new\"} 2",
-            "warren_queue_pending 5",
+            "warren_turn_duration_seconds_bucket{le=\"0.0001\"} 1",
+            "warren_turn_duration_seconds_bucket{le=\"+Inf\"} 3",
+            "warren_turn_duration_seconds_sum 7",
+            "warren_turns_running 0",
             "warren_http_requests_running 0",
         ] {
             assert!(text.contains(expect), "{expect} in\n{text}");

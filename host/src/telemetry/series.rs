@@ -78,23 +78,51 @@ impl Histogram {
 impl Series for Histogram {
     const KIND: &'static str = "histogram";
     fn render(&self, out: &mut String, name: &str, labels: &str) {
+        let counts: Vec<u64> = self
+            .buckets
+            .iter()
+            .map(|bucket| bucket.load(Ordering::Relaxed))
+            .collect();
+        let (sum_us, count) = (
+            self.sum_us.load(Ordering::Relaxed),
+            self.count.load(Ordering::Relaxed),
+        );
+        let seen = Buckets {
+            bounds_us: &BUCKETS_US,
+            counts: &counts,
+            count,
+            sum_us,
+        };
+        seen.render(out, name, labels);
+    }
+}
+
+/// A histogram as it was read at one moment.
+pub(super) struct Buckets<'a> {
+    /// Upper bounds in microseconds.
+    pub(super) bounds_us: &'a [u64],
+    /// How many fell into each, not cumulative.
+    pub(super) counts: &'a [u64],
+    /// How many there were, those above the last bound included.
+    pub(super) count: u64,
+    /// All of them together in microseconds.
+    pub(super) sum_us: u64,
+}
+
+impl Buckets<'_> {
+    pub(super) fn render(&self, out: &mut String, name: &str, labels: &str) {
         let comma = if labels.is_empty() { "" } else { "," };
         let mut seen = 0;
-        for (bucket, bound) in self.buckets.iter().zip(BUCKETS_US) {
-            seen += bucket.load(Ordering::Relaxed);
-            let labels = format!("{labels}{comma}le=\"{}\"", seconds(bound));
+        for (count, bound) in self.counts.iter().zip(self.bounds_us) {
+            seen += count;
+            let labels = format!("{labels}{comma}le=\"{}\"", seconds(*bound));
             line(out, &format!("{name}_bucket"), &labels, &seen.to_string());
         }
         // A reader must never see a bucket above the count, so the count is at least what was seen.
-        let count = self.count.load(Ordering::Relaxed).max(seen).to_string();
-        let sum = seconds(self.sum_us.load(Ordering::Relaxed));
-        line(
-            out,
-            &format!("{name}_bucket"),
-            &format!("{labels}{comma}le=\"+Inf\""),
-            &count,
-        );
-        line(out, &format!("{name}_sum"), labels, &sum);
+        let count = self.count.max(seen).to_string();
+        let all = format!("{labels}{comma}le=\"+Inf\"");
+        line(out, &format!("{name}_bucket"), &all, &count);
+        line(out, &format!("{name}_sum"), labels, &seconds(self.sum_us));
         line(out, &format!("{name}_count"), labels, &count);
     }
 }
@@ -161,12 +189,14 @@ pub(super) fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
     line(out, name, "", &value.to_string());
 }
 
-fn head(out: &mut String, name: &str, help: &str, kind: &str) {
+/// Add the lines that say what a metric is.
+pub(super) fn head(out: &mut String, name: &str, help: &str, kind: &str) {
     // Writing to a `String` cannot fail.
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn line(out: &mut String, name: &str, labels: &str, value: &str) {
+/// Add one value.
+pub(super) fn line(out: &mut String, name: &str, labels: &str, value: &str) {
     let _ = if labels.is_empty() {
         writeln!(out, "{name} {value}")
     } else {
