@@ -125,6 +125,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(events::get_event))
         .routes(routes!(turns::list_turns))
         .routes(routes!(turns::get_turn))
+        .routes(routes!(turns::get_queue))
         .routes(routes!(dead_letters::list_dead_letters))
         .routes(routes!(dead_letters::discard_dead_letter))
         .routes(routes!(dead_letters::replay_dead_letter))

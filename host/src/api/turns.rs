@@ -1,4 +1,4 @@
-//! `/v1/turns`: what agents did, with their logs.
+//! `/v1/turns` and `/v1/queue`: what agents did, with their logs, and what is still to be done.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use crate::turn::{TurnFilter, TurnOutcome};
 use super::auth::Caller;
 use super::error::ApiResult;
 use super::extract::{UrlPath, UrlQuery};
-use super::types::{Listing, TurnDetails, TurnView};
+use super::types::{Listing, QueueView, TurnDetails, TurnView};
 use super::{Shared, page};
 
 /// Which turns to list. All that is given must match.
@@ -77,4 +77,17 @@ pub(crate) async fn get_turn(
         .map(|record| TurnView::new(record, true))
         .collect();
     Ok(Json(TurnDetails { turn, attempts }))
+}
+
+/// What waits in the tenant's queue.
+#[utoipa::path(
+    get, path = "/v1/queue", tag = "turns", security(("key" = [])),
+    responses((status = 200, description = "How much.", body = QueueView)),
+)]
+pub(crate) async fn get_queue(
+    State(api): State<Shared>,
+    caller: Caller,
+) -> ApiResult<Json<QueueView>> {
+    let depth = api.app.deliveries.depth(&caller.scope).await?;
+    Ok(Json(depth.into()))
 }

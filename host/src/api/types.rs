@@ -22,7 +22,7 @@ pub use admin::{
 pub use agents::{AgentView, CallRequest, CallView, PushView, RollbackRequest, VersionView};
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};
 pub use events::{DeliveryView, EventView, ReplyTo};
-pub use host::{HealthView, HostVersionView, ReadyView};
+pub use host::{HealthView, HostVersionView, QueueView, ReadyView};
 pub use memory::{WorkingKeyView, WorkingValueView};
 pub use publish::{BatchRequest, BatchView, PublishRequest, PublishView};
 pub use turns::{CallRecordView, DeadLetterView, LogLineView, TurnDetails, TurnView};

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and so do the functions that tests share"
 )]
 
+mod api;
 mod guests;
 mod harness;
 mod intake;

@@ -198,6 +198,9 @@ impl Push {
 mod tests {
     use super::*;
 
+    /// A query, and what is granted under it; none if it is refused.
+    type Row<'a> = (&'a [(&'a str, &'a str)], Option<&'a [Grant]>);
+
     fn read(query: &[(&str, &str)]) -> Result<PushOptions> {
         let pairs = query.iter().map(|(n, v)| ((*n).into(), (*v).into()));
         PushOptions::read(pairs.collect())
@@ -206,7 +209,6 @@ mod tests {
     #[test]
     fn a_push_narrows_what_the_manifest_asks_for() {
         let asked = BTreeSet::from([Grant::EventsPublish, Grant::WorkingRead]);
-        type Row<'a> = (&'a [(&'a str, &'a str)], Option<&'a [Grant]>);
         let table: [Row; 6] = [
             (&[], Some(&[Grant::EventsPublish, Grant::WorkingRead])),
             (&[("grant", "none")], Some(&[])),

@@ -165,7 +165,7 @@ pub struct CallRequest {
     pub event_type: Option<String>,
     /// The payload; `null` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub data: Option<Box<RawValue>>,
     /// How long to wait for the answer: 1 to 300,000, by default 30,000.
     #[serde(default, alias = "timeoutMs", skip_serializing_if = "Option::is_none")]
@@ -176,7 +176,7 @@ pub struct CallRequest {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CallView {
     /// The answer.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub data: Json,
     /// The request, as an event.
     #[schema(value_type = String)]

@@ -61,7 +61,7 @@ pub struct SchemaView {
     /// 1, 2, 3 …
     pub version: u32,
     /// The JSON Schema itself.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub schema: Json,
     /// When it was registered.
     #[schema(value_type = String, format = DateTime)]

@@ -44,7 +44,7 @@ pub struct EventView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The payload.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub data: Json,
     /// The name of the payload's schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]

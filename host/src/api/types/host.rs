@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::turn::QueueDepth;
+
 /// Whether the process lives, and what hangs on it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HealthView {
@@ -32,4 +34,28 @@ pub struct HostVersionView {
     pub contract: String,
     /// The version of this HTTP interface.
     pub api: String,
+}
+
+/// What waits in a tenant's queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueView {
+    /// Deliveries that may run.
+    pub pending: u64,
+    /// Deliveries that wait for their next attempt.
+    pub retrying: u64,
+    /// Events that wait for their time.
+    pub scheduled: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+impl From<QueueDepth> for QueueView {
+    fn from(depth: QueueDepth) -> Self {
+        Self {
+            pending: depth.pending,
+            retrying: depth.retrying,
+            scheduled: depth.scheduled,
+            dead: depth.dead,
+        }
+    }
 }

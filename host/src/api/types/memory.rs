@@ -14,7 +14,7 @@ pub struct WorkingValueView {
     /// Its key.
     pub key: String,
     /// The value.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub value: Json,
     /// Raised by every write.
     pub version: u64,

@@ -25,7 +25,7 @@ pub struct PublishRequest {
     pub topic: Option<String>,
     /// The payload; `null` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub data: Option<Box<RawValue>>,
     /// Unique in the tenant: the same event a second time changes nothing. Made by the host unless given.
     #[serde(

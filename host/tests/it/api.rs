@@ -1,0 +1,15 @@
+//! The HTTP side over the embedded store, the local bus and the real dispatcher. Only the compiler and
+//! the guests are scripted: an upload is a manifest, and its description says how the agent behaves.
+
+mod agents;
+mod calls;
+mod catalog;
+mod events;
+mod harness;
+mod isolation;
+mod listening;
+mod openapi;
+mod problems;
+mod stream;
+mod tenants;
+mod turns;
