@@ -10,11 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::Feed;
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::error::{Error, Result};
 use crate::events::EventStore;
 use crate::identity::{AdminStore, KeyHasher, TenantScope};
@@ -105,6 +106,17 @@ impl AdminKey {
         Self::hash(key).ct_eq(&self.0).into()
     }
 
+    /// The hash as hex digits, for whoever keeps it.
+    pub fn to_hex(&self) -> String {
+        blake3::Hash::from_bytes(self.0).to_hex().to_string()
+    }
+
+    /// From a hash that was kept; none if it is no hash.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        let hash = blake3::Hash::from_hex(hex).ok()?;
+        Some(Self(*hash.as_bytes()))
+    }
+
     fn hash(key: &str) -> [u8; 32] {
         *blake3::hash(key.as_bytes()).as_bytes()
     }
@@ -176,7 +188,8 @@ impl Health {
 }
 
 /// What a client may ask for. Each limit is per host unless its name says otherwise.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ApiLimits {
     /// Bytes of a JSON body. Four events of the largest payload, or a batch of small ones.
     pub json_body_bytes_max: usize,
@@ -185,12 +198,15 @@ pub struct ApiLimits {
     /// Open connections. An idle one holds about 10 KiB.
     pub connections_max: usize,
     /// Time to send the head of a request: what a slow client may hold a connection for.
+    #[serde(rename = "header_read_ms", with = "millis")]
     pub header_read: Duration,
     /// Bytes of the head of a request.
     pub header_bytes_max: usize,
     /// Time from the head of a request to the head of its answer.
+    #[serde(rename = "request_ms", with = "millis")]
     pub request: Duration,
     /// The same for uploads and calls, which wait for a compiler or an agent.
+    #[serde(rename = "slow_request_ms", with = "millis")]
     pub slow_request: Duration,
     /// Requests of one tenant at once.
     pub requests_per_tenant_max: usize,
@@ -201,8 +217,10 @@ pub struct ApiLimits {
     /// Open event streams of one tenant.
     pub streams_per_tenant_max: usize,
     /// Time between two heartbeats of a stream, each of which also checks that its key still stands.
+    #[serde(rename = "heartbeat_ms", with = "millis")]
     pub heartbeat: Duration,
     /// How long a looked-up API key is believed: the longest that a revoked one still works.
+    #[serde(rename = "key_cache_ms", with = "millis")]
     pub key_cache: Duration,
     /// Looked-up API keys kept. One is about 250 bytes.
     pub key_cache_entries_max: usize,

@@ -57,6 +57,29 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Spans of time as whole milliseconds, in settings: `#[serde(with = "millis")]`.
+pub mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// As a number; what it loses below a millisecond no setting has.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// From a number that is not negative.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
 /// Where time comes from.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The wall clock.

@@ -7,7 +7,9 @@
 pub mod api;
 pub mod app;
 pub mod bus;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod crash;
 pub mod dispatch;
 pub mod error;

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::clock::millis;
+
 /// Limits of the dispatcher of one host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DispatchLimits {
     /// Turns that run at once on this host. A turn that waits for the outside holds a sandbox but no
     /// core; 128 sandboxes are 6 MiB of resident memory when idle.
@@ -20,14 +25,17 @@ pub struct DispatchLimits {
     /// Times that a turn is run again because something it read had changed, before it counts as failed.
     pub reruns_max: u32,
     /// The first retry comes after about this long; each next one after twice as long.
+    #[serde(rename = "retry_first_ms", with = "millis")]
     pub retry_first: Duration,
     /// No retry waits longer than this, whatever the guest asks for.
+    #[serde(rename = "retry_longest_ms", with = "millis")]
     pub retry_longest: Duration,
     /// Deaths of the host with which a delivery that ran alone is given up and its agent quarantined.
     pub host_deaths_max: u32,
     /// Lanes that may wait for a retry in one tenant; beyond it order is kept by reading the store.
     pub lanes_parked_max: u32,
     /// How long a shutdown waits for running turns.
+    #[serde(rename = "drain_ms", with = "millis")]
     pub drain: Duration,
 }
 

@@ -150,6 +150,11 @@ fn pool(limits: &SandboxLimits) -> PoolingAllocationConfig {
     pool
 }
 
+/// Whether the kernel tells which pages a guest wrote, so that only those are cleared after a turn.
+pub fn has_pagemap_scan() -> bool {
+    PoolingAllocationConfig::is_pagemap_scan_available()
+}
+
 /// Feeds the library's hash of its settings to a hash that is stable and long.
 struct KeyHasher(blake3::Hasher);
 

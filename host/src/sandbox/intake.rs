@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::id::Digest;
@@ -32,9 +33,11 @@ use format::Kind;
 use world::Contract;
 
 /// How uploads are checked and compiled.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct IntakeSettings {
     /// The program that compile children are made of: this one.
+    #[serde(skip, default = "this_program")]
     pub compiler: PathBuf,
     /// What an upload may be made of.
     pub limits: IntakeLimits,

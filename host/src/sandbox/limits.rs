@@ -3,11 +3,14 @@
 //! Invariant: no other file of `sandbox` holds a number that bounds a guest. Limits of what a turn may
 //! stage (events, writes, bytes, host calls) are `turn`'s and are counted there.
 
+use serde::{Deserialize, Serialize};
+
 /// What one sandbox may use, and how many there are.
 ///
 /// All of it is fixed when the host starts. Engine settings that shape machine code are not here: they
 /// are constants of [`super::engine`], since changing one makes every compiled artifact useless.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SandboxLimits {
     /// Turns that run at once, nested calls not counted. Every one may hold `memory_bytes_max`, so 256
     /// of them and the reserves cannot need more than 20 GiB, and far more than the cores can keep busy.

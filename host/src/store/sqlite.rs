@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -57,7 +58,8 @@ use tenants::Tenants;
 use writer::{Checkpointer, Health, WalSettings, Writers};
 
 /// How the embedded store is run.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SqliteSettings {
     /// Threads that write. They mostly wait for the disk, and each waits for one tenant at a time, so
     /// that more than cores are of use when many tenants write: eight reach two thirds of what this
@@ -73,6 +75,7 @@ pub struct SqliteSettings {
     /// A write-ahead log of this many pages is emptied by the writer itself, with an alarm: 64 MiB.
     pub wal_alarm_pages: u32,
     /// Called once when the disk fails.
+    #[serde(skip, default = "Health::exit_hook")]
     pub fatal: FatalHook,
 }
 
@@ -152,6 +155,15 @@ impl SqliteStore {
             checkpointer,
             checkpoint_thread: Mutex::new(Some(thread)),
         }))
+    }
+
+    /// The version of SQLite that is linked.
+    ///
+    /// # Errors
+    /// `Unavailable` if it is one that corrupts databases.
+    pub fn library_version() -> Result<&'static str> {
+        connect::check_version()?;
+        Ok(rusqlite::version())
     }
 
     /// Makes the ids that turns make.

@@ -1,7 +1,10 @@
 //! What one turn may do. Each limit has a name, a unit and the reason for its default.
 
+use serde::{Deserialize, Serialize};
+
 /// Limits of one turn, nested calls included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TurnLimits {
     /// Events that a turn may publish. Bounds the fan-out of a chain: 64 is more than any honest
     /// hand-off and small enough that sixteen hops cannot bury the queue unnoticed.

@@ -3,10 +3,12 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking, and so do the functions that tests share"
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking and reads as data, and so do the functions that tests share"
 )]
 
 mod api;
+mod cli;
 mod guests;
 mod harness;
 mod intake;

@@ -52,6 +52,21 @@ impl DataDir {
         Ok(dir)
     }
 
+    /// Whether [`Self::open`] would have it: free, and of a format this host knows. Makes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn check(root: &Path) -> Result<()> {
+        if !root.join("LOCK").exists() {
+            return Ok(());
+        }
+        let _lock = lock(root)?;
+        if root.join("FORMAT").exists() {
+            check_format(root)?;
+        }
+        Ok(())
+    }
+
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root

@@ -14,8 +14,6 @@ const LAYERS: &str = "
     crash:
     id:         error
     identity:   error clock id
-    config:     error
-    telemetry:  error
 
     events:     base
     registry:   base events
@@ -24,15 +22,17 @@ const LAYERS: &str = "
     policy:     base events registry
     models:     base events
     turn:       base domain
+    telemetry:  base domain turn
 
-    bus:        base domain turn telemetry config
-    store:      base domain turn telemetry config bus
-    sandbox:    base domain turn telemetry config
-    dispatch:   base domain turn telemetry config bus sandbox
-    app:        base domain turn telemetry config bus sandbox dispatch
-    api:        base domain turn telemetry config bus sandbox dispatch app
-    host:       base domain turn telemetry config bus sandbox dispatch api app store
-    cli:        base domain turn telemetry config bus sandbox dispatch api app store host
+    bus:        base domain turn telemetry
+    store:      base domain turn telemetry bus
+    sandbox:    base domain turn telemetry
+    dispatch:   base domain turn telemetry bus sandbox
+    app:        base domain turn telemetry bus sandbox dispatch
+    api:        base domain turn telemetry bus sandbox dispatch app
+    host:       base domain turn telemetry bus sandbox dispatch api app store
+    config:     base domain turn telemetry bus sandbox dispatch api app store host
+    cli:        base domain turn telemetry bus sandbox dispatch api app store host config
 ";
 
 /// What everything may stand on.

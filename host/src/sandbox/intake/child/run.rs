@@ -10,7 +10,9 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
 
+use crate::clock::millis;
 use crate::error::{Error, Result};
 
 use super::gate::Gate;
@@ -23,7 +25,8 @@ const WORDS_BYTES_MAX: u64 = 4 << 10;
 const OUT_OF_MEMORY: &str = "memory allocation of";
 
 /// What a compile child may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ChildLimits {
     /// CPU time in seconds. The slowest honest component seen, a JavaScript engine of 12 MB, takes 10 s.
     pub cpu_seconds: u64,
@@ -31,6 +34,7 @@ pub struct ChildLimits {
     pub memory_bytes: u64,
     /// Wall clock. Much more than the CPU time, as turns go first: on a saturated machine a child was
     /// measured to get 3 % of a core. Passing it is the host's fault, not the component's.
+    #[serde(rename = "wall_ms", with = "millis")]
     pub wall: Duration,
     /// Largest answer in bytes, whatever the input.
     pub output_bytes_max: u64,

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
 
 /// Where in an upload something was found.
@@ -38,7 +40,8 @@ impl fmt::Display for Place {
 macro_rules! limits {
     ($($(#[doc = $doc:literal])* $name:ident, $unit:literal, $default:expr;)*) => {
         /// What an upload may be made of.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
         pub struct IntakeLimits {
             $($(#[doc = $doc])* pub $name: u64,)*
         }

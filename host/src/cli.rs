@@ -1,0 +1,174 @@
+//! The command line: one file a command below `cli/`, this one says which there are.
+//!
+//! Invariant: data goes to stdout and talk to stderr, `--json` turns data into JSON, every error ends
+//! with what to do next, and exit codes mean what `warren --help` says. Commands reach a host over HTTP
+//! alone, as any other client; only `serve` and `dev` hold one.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+mod agents;
+mod build;
+mod call;
+mod client;
+mod connection;
+mod console;
+mod dead_letters;
+mod dev;
+mod doctor;
+mod events;
+mod failure;
+mod input;
+mod keys;
+mod memory;
+mod new;
+mod publish;
+mod push;
+mod running;
+mod serve;
+mod sse;
+mod table;
+mod tail;
+mod tenants;
+mod text;
+mod turns;
+mod version;
+
+use client::Client;
+use connection::{Connection, ConnectionArgs};
+use console::Console;
+use failure::{Exit, Result};
+
+/// What `--help` ends with.
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  it was tried and did not work
+  2  the command line, a setting or the input is wrong
+  3  no host answers
+  4  the host does not know the key, or the key may not do this
+  5  the host has no such thing
+  6  not now: a limit is used up or a wait ran out
+
+A first tour: `warren dev` in one terminal; `warren new greeter`, `warren push greeter` and
+`warren publish greeter.requested '{\"name\": \"Ada\"}' --wait` in another.";
+
+/// A host for AI agents: push a WebAssembly component, publish an event, and see one durable turn happen.
+#[derive(Debug, Parser)]
+#[command(name = "warren", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Args {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    /// Print data as JSON: one document, or one a line where they come one by one
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a host
+    Serve(serve::Args),
+    /// Run a host for yourself that redeploys what you change
+    Dev(dev::Args),
+    /// Make a project for a new agent
+    New(new::Args),
+    /// Build an agent to a WebAssembly file
+    Build(build::Args),
+    /// Deploy an agent from a project or a WebAssembly file
+    Push(push::Args),
+    /// Publish an event
+    Publish(publish::Args),
+    /// Call a tool agent and print its answer
+    Call(call::Args),
+    /// Print events as they are published
+    Tail(tail::Args),
+    /// List agents, or look at one, pause it, roll it back, delete it
+    Agents(agents::Args),
+    /// List events, or show one with what became of it
+    Events(events::Args),
+    /// List turns, or show one with its log
+    Turns(turns::Args),
+    /// List events that an agent could not handle, replay or discard them
+    DeadLetters(dead_letters::Args),
+    /// Look into the memory of agents and plans
+    Memory(memory::Args),
+    /// List, make and remove tenants (operator)
+    Tenants(tenants::Args),
+    /// List, make and revoke the API keys of a tenant (operator)
+    Keys(keys::Args),
+    /// Check this machine, the settings and the connection
+    Doctor(doctor::Args),
+    /// Print the version of this program and of the host
+    Version(version::Args),
+}
+
+/// What every command is given.
+struct Context {
+    console: Console,
+    connection: ConnectionArgs,
+}
+
+impl Context {
+    /// A client of the host that this command talks to.
+    fn client(&self) -> Result<Client> {
+        Ok(Client::new(Connection::resolve(&self.connection)?))
+    }
+}
+
+/// Run the command that `arguments` ask for, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => return misunderstood(&error),
+    };
+    let context = Context {
+        console: Console::new(args.json),
+        connection: args.connection,
+    };
+    let exit = match dispatch(args.command, &context) {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            context.console.failure(&failure);
+            failure.exit
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(&args, context),
+        Command::Dev(args) => dev::run(&args, context),
+        Command::New(args) => new::run(&args, context),
+        Command::Build(args) => build::run(&args, context),
+        Command::Push(args) => push::run(&args, context),
+        Command::Publish(args) => publish::run(&args, context),
+        Command::Call(args) => call::run(&args, context),
+        Command::Tail(args) => tail::run(&args, context),
+        Command::Agents(args) => agents::run(args, context),
+        Command::Events(args) => events::run(&args, context),
+        Command::Turns(args) => turns::run(&args, context),
+        Command::DeadLetters(args) => dead_letters::run(args, context),
+        Command::Memory(args) => memory::run(args, context),
+        Command::Tenants(args) => tenants::run(args, context),
+        Command::Keys(args) => keys::run(args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
+        Command::Version(args) => version::run(&args, context),
+    }
+}
+
+/// Print help, the version, or what is wrong with the command line. clap ends each with what to do.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    // That nobody may be reading is no reason to fail differently.
+    let _ = error.print();
+    let exit = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+        _ => Exit::Usage,
+    };
+    ExitCode::from(exit as u8)
+}

@@ -1,0 +1,224 @@
+//! `warren agents`: what is deployed, and what an operator of a tenant does with it.
+
+use crate::api::types::{AgentView, Listing, RollbackRequest, VersionView};
+use crate::registry::Manifest;
+
+use super::client::Request;
+use super::console::Tint;
+use super::failure::{Failure, Result};
+use super::table::Table;
+use super::{Context, text};
+
+/// Longest description in a row, in characters.
+const DESCRIPTION_CHARS: usize = 60;
+/// Digits of a digest that tell versions apart at a glance.
+const DIGEST_CHARS: usize = 12;
+
+/// `warren agents`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The agent; all are listed without one
+    name: Option<String>,
+    /// What to do with it; show it unless given
+    #[arg(value_enum, requires = "name")]
+    action: Option<Action>,
+    /// With rollback: to this version; to the one before the current unless given
+    #[arg(long, value_name = "VERSION")]
+    to: Option<u32>,
+    /// With delete: do not ask a second time
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Action {
+    /// Show it; the default
+    Show,
+    /// List its versions
+    Versions,
+    /// Make an older version the current one
+    Rollback,
+    /// Let its events wait
+    Pause,
+    /// Let it run again
+    Resume,
+    /// Let it run again after it took the host down
+    Release,
+    /// Delete it with its versions and waiting events
+    Delete,
+}
+
+impl Action {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Show => "show",
+            Self::Versions => "versions",
+            Self::Rollback => "rollback",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Release => "release",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
+    let action = args.action.unwrap_or(Action::Show);
+    if args.to.is_some() && action != Action::Rollback {
+        return Err(Failure::usage("--to says where a rollback goes")
+            .hint("write `warren agents NAME rollback --to VERSION`"));
+    }
+    let Some(name) = args.name else {
+        return list(context);
+    };
+    match action {
+        Action::Show => show(&name, context),
+        Action::Versions => versions(&name, context),
+        Action::Rollback => {
+            let body = RollbackRequest { version: args.to };
+            let request = Request::post(&["agents", &name, action.word()]).json(&body)?;
+            change(request, context)
+        }
+        Action::Pause | Action::Resume | Action::Release => {
+            change(Request::post(&["agents", &name, action.word()]), context)
+        }
+        Action::Delete => delete(&name, args.yes, context),
+    }
+}
+
+fn list(context: &Context) -> Result<()> {
+    let answer = context.client()?.send(Request::get(&["agents"]))?;
+    if context.console.is_json() {
+        return context.console.json(&answer.raw()?);
+    }
+    let page: Listing<AgentView> = answer.read()?;
+    let nothing = "no agents; make one with `warren new NAME`, deploy it with `warren push`";
+    context.console.table(&table(&page.items), nothing)
+}
+
+fn table(agents: &[AgentView]) -> Table {
+    let mut table = Table::new([
+        "NAME",
+        "KIND",
+        "STATUS",
+        "VERSION",
+        "CONSUMES",
+        "DESCRIPTION",
+    ]);
+    for agent in agents {
+        table.row([
+            &agent.name,
+            &agent.kind,
+            &agent.status,
+            &agent.version,
+            &consumes(&agent.manifest),
+            &text::shorten(&agent.description, DESCRIPTION_CHARS),
+        ]);
+    }
+    table
+}
+
+fn consumes(manifest: &Manifest) -> String {
+    let types: Vec<&str> = manifest
+        .subscriptions
+        .iter()
+        .map(|subscription| subscription.event_type.as_str())
+        .collect();
+    types.join(",")
+}
+
+fn show(name: &str, context: &Context) -> Result<()> {
+    let answer = context.client()?.send(Request::get(&["agents", name]))?;
+    if context.console.is_json() {
+        return context.console.json(&answer.raw()?);
+    }
+    let agent: AgentView = answer.read()?;
+    for (name, value) in fields(&agent) {
+        let name = context
+            .console
+            .data_tint(Tint::Faint, &format!("{name:<13}"));
+        context
+            .console
+            .line(format_args!("{name}{}", text::safe(&value)))?;
+    }
+    Ok(())
+}
+
+fn fields(agent: &AgentView) -> Vec<(&'static str, String)> {
+    let status = match &agent.status_reason {
+        Some(reason) => format!("{}: {reason}", agent.status),
+        None => agent.status.clone(),
+    };
+    let grants: Vec<String> = agent.grants.iter().map(|grant| grant.to_string()).collect();
+    let mut fields = vec![
+        ("name", agent.name.to_string()),
+        ("kind", agent.kind.clone()),
+        ("status", status),
+        ("version", agent.version.to_string()),
+        ("digest", agent.digest.to_string()),
+        ("grants", grants.join(" ")),
+        ("created", agent.created.to_string()),
+        ("updated", agent.updated.to_string()),
+        ("description", agent.description.clone()),
+    ];
+    let consumed = agent.manifest.subscriptions.iter();
+    fields.extend(consumed.map(|s| ("consumes", format!("{} on {}", s.event_type, s.topic))));
+    let produced = agent.manifest.produces.iter();
+    fields.extend(produced.map(|p| ("produces", format!("{} on {}", p.event_type, p.topic))));
+    let capabilities = agent.manifest.capabilities.iter();
+    fields.extend(capabilities.map(|c| ("can", format!("{}: {}", c.name, c.description))));
+    let config = agent.config.iter();
+    fields.extend(config.map(|(key, value)| ("config", format!("{key}={value}"))));
+    fields
+}
+
+fn versions(name: &str, context: &Context) -> Result<()> {
+    let answer = context
+        .client()?
+        .send(Request::get(&["agents", name, "versions"]))?;
+    if context.console.is_json() {
+        return context.console.json(&answer.raw()?);
+    }
+    let page: Listing<VersionView> = answer.read()?;
+    let mut table = Table::new(["VERSION", "CURRENT", "PUSHED", "SIZE", "DIGEST"]);
+    for version in &page.items {
+        let digest = version.digest.hex();
+        table.row([
+            &version.version,
+            &if version.current { "yes" } else { "" },
+            &version.created,
+            &text::bytes(version.component_bytes),
+            &digest.get(..DIGEST_CHARS).unwrap_or(&digest),
+        ]);
+    }
+    context.console.table(&table, "no versions")
+}
+
+fn change(request: Request, context: &Context) -> Result<()> {
+    let answer = context.client()?.send(request)?;
+    if context.console.is_json() {
+        return context.console.json(&answer.raw()?);
+    }
+    let agent: AgentView = answer.read()?;
+    let state = format!(
+        "{} is {}, version {}",
+        agent.name, agent.status, agent.version
+    );
+    context.console.say(Tint::Good, "done:", state);
+    Ok(())
+}
+
+fn delete(name: &str, yes: bool, context: &Context) -> Result<()> {
+    if !yes {
+        let message = format!("this deletes agent {name} with its versions and waiting events");
+        return Err(Failure::usage(message).hint(format!(
+            "`warren agents {name} delete --yes` does it; nothing was deleted. \
+             `warren agents {name} pause` only stops it"
+        )));
+    }
+    context.client()?.send(Request::delete(&["agents", name]))?;
+    context
+        .console
+        .say(Tint::Good, "deleted", format_args!("agent {name}"));
+    Ok(())
+}

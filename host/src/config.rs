@@ -1,0 +1,306 @@
+//! What a host is told when it starts: defaults, then `warren.toml`, then `WARREN_*`, then flags.
+//!
+//! Invariant: a setting that is not understood stops the start, with the nearest name there is: a
+//! misspelt limit must not silently stay at its default. Secrets come from the environment alone and are
+//! in no file. Nothing else in the host reads its environment.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::{AdminKey, ApiLimits};
+use crate::dispatch::DispatchLimits;
+use crate::error::{Error, Result};
+use crate::host::HostSettings;
+use crate::sandbox::SandboxLimits;
+use crate::sandbox::intake::IntakeSettings;
+use crate::store::sqlite::SqliteSettings;
+use crate::telemetry::LogFormat;
+use crate::turn::TurnLimits;
+
+mod layers;
+mod operator;
+mod spelling;
+
+pub use operator::{OperatorKey, OperatorSecret};
+pub(crate) use spelling::nearest;
+
+/// Where a host keeps everything if it is told nothing else: beside the caller, never in a home directory.
+pub const DATA_DIR: &str = "warren-data";
+/// Read from the working directory when no other file is named.
+pub const CONFIG_FILE: &str = "warren.toml";
+/// The environment variable of the operator's key.
+pub const OPERATOR_KEY_VARIABLE: &str = "WARREN_ADMIN_KEY";
+/// Above the ports that need privileges and below those that systems hand out, and no common server's.
+pub const PORT: u16 = 7171;
+
+/// Settings of a host.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where HTTP is served. This machine only by default: keys travel in the clear until something that
+    /// speaks TLS stands in front, and whoever puts it there knows the address to give.
+    pub listen: SocketAddr,
+    /// What the host says of itself.
+    pub log: LogSettings,
+    /// What a client may ask for.
+    pub api: ApiLimits,
+    /// How uploads are checked and compiled.
+    pub intake: IntakeSettings,
+    /// What one sandbox may use.
+    pub sandbox: SandboxLimits,
+    /// What one turn may do.
+    pub turn: TurnLimits,
+    /// What the dispatcher may hold and run.
+    pub dispatch: DispatchLimits,
+    /// How the embedded store is run.
+    pub store: SqliteSettings,
+    /// The operator's key, from the environment.
+    #[serde(skip)]
+    pub admin_key: Option<OperatorSecret>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from(DATA_DIR),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+            log: LogSettings::default(),
+            api: ApiLimits::default(),
+            intake: IntakeSettings::default(),
+            sandbox: SandboxLimits::default(),
+            turn: TurnLimits::default(),
+            dispatch: DispatchLimits::default(),
+            store: SqliteSettings::default(),
+            admin_key: None,
+        }
+    }
+}
+
+/// The host's log, on stderr.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// Which lines: directives of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// How they look.
+    pub format: LogFormat,
+}
+
+impl Default for LogSettings {
+    /// A line a start, a stop and a trouble; what each turn did is in its record.
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            format: LogFormat::Pretty,
+        }
+    }
+}
+
+/// Where settings come from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The file; none means [`CONFIG_FILE`] if it is there.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: Vec<(String, String)>,
+    /// What flags say, as a file would.
+    pub flags: toml::Table,
+}
+
+impl Sources {
+    /// The environment of this process. Variables that are not text are left out: none of ours is one.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self {
+            environment: std::env::vars_os().filter_map(text).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Settings and what to tell the operator about them.
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Variables that look misspelt. Not refused: orchestrators put variables of their own beside ours.
+    pub notes: Vec<String>,
+}
+
+impl Config {
+    /// What a host of these settings is made of.
+    #[must_use]
+    pub fn into_settings(self, admin_key: AdminKey) -> HostSettings {
+        HostSettings {
+            data_dir: self.data_dir,
+            admin_key,
+            intake: self.intake,
+            sandbox: self.sandbox,
+            turn: self.turn,
+            dispatch: self.dispatch,
+            store: self.store,
+            api: self.api,
+        }
+    }
+
+    /// Put the settings together, `defaults` below everything.
+    ///
+    /// # Errors
+    /// `Invalid` that names the setting, its value, where it comes from and the nearest one there is.
+    pub fn load(defaults: &Self, sources: Sources) -> Result<Loaded> {
+        let mut table = toml::Table::try_from(defaults)
+            .map_err(|e| Error::internal("writing the default settings", e))?;
+        if let Some((path, file)) = read_file(sources.file.as_deref())? {
+            layers::merge(&mut table, file, &path.display().to_string())?;
+        }
+        let notes = layers::merge_environment(&mut table, &sources.environment)?;
+        layers::merge(&mut table, sources.flags, "a flag")?;
+        let mut config: Self = table
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::invalid("settings", e.to_string().trim_end()))?;
+        let given = sources
+            .environment
+            .iter()
+            .find(|(name, value)| name == OPERATOR_KEY_VARIABLE && !value.is_empty());
+        config.admin_key = match given {
+            Some((_, key)) => Some(OperatorSecret::given(key)?),
+            None => defaults.admin_key.clone(),
+        };
+        Ok(Loaded { config, notes })
+    }
+}
+
+fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, toml::Table)>> {
+    let path = named.unwrap_or(Path::new(CONFIG_FILE));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(None),
+        Err(e) => {
+            let reason = format!("cannot read {}: {e}", path.display());
+            return Err(Error::invalid("settings file", reason));
+        }
+    };
+    let table = text.parse().map_err(|e: toml::de::Error| {
+        Error::invalid(path.display().to_string(), e.to_string().trim_end())
+    })?;
+    Ok(Some((path.to_path_buf(), table)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)], flags: &str) -> Result<Loaded> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("given.toml");
+        std::fs::write(&path, file).unwrap();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(
+            &Config::default(),
+            Sources {
+                file: Some(path),
+                environment: environment.collect(),
+                flags: flags.parse().unwrap(),
+            },
+        )
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_over_the_file_over_defaults() {
+        let check = |file: &str, environment: &[(&str, &str)], flags: &str, expect: &str| {
+            let listen = load(file, environment, flags).unwrap().config.listen;
+            assert_eq!(listen.to_string(), expect);
+        };
+        let file = "listen = \"127.0.0.1:2\"";
+        let environment = [("WARREN_LISTEN", "127.0.0.1:3")];
+        let flags = "listen = \"127.0.0.1:4\"";
+        check("", &[], "", "127.0.0.1:7171");
+        check(file, &[], "", "127.0.0.1:2");
+        check(file, &environment, "", "127.0.0.1:3");
+        check(file, &environment, flags, "127.0.0.1:4");
+    }
+
+    #[test]
+    fn sections_are_merged_by_key() {
+        let loaded = load(
+            "[log]\nformat = \"json\"",
+            &[("WARREN_LOG_FILTER", "debug")],
+            "",
+        )
+        .unwrap();
+        let expect = LogSettings {
+            filter: "debug".to_owned(),
+            format: LogFormat::Json,
+        };
+        assert_eq!(loaded.config.log, expect);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_by_name() {
+        let check = |file: &str, environment: &[(&str, &str)], words: &[&str]| {
+            let error = load(file, environment, "").err().unwrap().to_string();
+            for word in words {
+                assert!(error.contains(word), "{error} should say {word}");
+            }
+        };
+        check(
+            "lisen = \"x\"",
+            &[],
+            &["`lisen`", "given.toml", "did you mean `listen`"],
+        );
+        check(
+            "[log]\nfiltre = \"x\"",
+            &[],
+            &["`log.filtre`", "`log.filter`"],
+        );
+        check("zzzzzz = 1", &[], &["`zzzzzz`", "data_dir", "listen"]);
+        check(
+            "listen = 7171",
+            &[],
+            &["listen", "7171", "an integer, not a string"],
+        );
+        check("log = \"debug\"", &[], &["log", "a string, not a table"]);
+        check("listen = \"here\"", &[], &["socket address"]);
+        check("listen = ", &[], &["given.toml", "line 1"]);
+        check("[log]\nformat = \"xml\"", &[], &["xml", "json"]);
+        check("admin_key = \"x\"", &[], &["WARREN_ADMIN_KEY"]);
+        check("", &[("WARREN_LISTEN", "here")], &["socket address"]);
+        check(
+            "",
+            &[("WARREN_ADMIN_KEY", "short")],
+            &["WARREN_ADMIN_KEY", "32"],
+        );
+    }
+
+    #[test]
+    fn a_variable_that_looks_misspelt_is_pointed_out_and_others_are_not() {
+        let environment = [
+            ("WARREN_LISTN", "127.0.0.1:1"),
+            ("WARREN_URL", "http://x"),
+            ("WARREN_PORT_7171_TCP_ADDR", "10.0.0.1"),
+        ];
+        let loaded = load("", &environment, "").unwrap();
+        assert_eq!(loaded.config.listen.port(), PORT);
+        assert_eq!(
+            loaded.notes,
+            ["WARREN_LISTN is no setting; did you mean WARREN_LISTEN?"]
+        );
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        let sources = Sources {
+            file: Some(PathBuf::from("/nonexistent/warren.toml")),
+            ..Sources::default()
+        };
+        assert!(Config::load(&Config::default(), sources).is_err());
+    }
+}

@@ -1,0 +1,303 @@
+//! Every command against a host that the binary itself runs.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{Place, stderr, stdout};
+use crate::guests;
+
+/// A host in a process of its own, killed when a test fails.
+struct Host {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+    err: Lines<BufReader<ChildStderr>>,
+}
+
+impl Host {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut child = place
+            .command()
+            .args(arguments)
+            .args(["--json", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            out: BufReader::new(child.stdout.take().unwrap()).lines(),
+            err: BufReader::new(child.stderr.take().unwrap()).lines(),
+            child,
+        }
+    }
+
+    fn json_line(&mut self) -> Value {
+        let Some(line) = self.out.next() else {
+            let said: Vec<String> = self.err.by_ref().map_while(Result::ok).collect();
+            panic!("the host ended: {}", said.join("\n"));
+        };
+        serde_json::from_str(&line.unwrap()).unwrap()
+    }
+
+    /// Read what it says until a line holds `words`.
+    fn until_it_says(&mut self, words: &str) {
+        let said = self.err.by_ref().map_while(Result::ok);
+        let found = said.inspect(|line| eprintln!("host: {line}"));
+        assert!(
+            found.into_iter().any(|line| line.contains(words)),
+            "it never said {words}"
+        );
+    }
+
+    fn stop(mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let status = self.child.wait().unwrap();
+        let said: Vec<String> = self.err.by_ref().map_while(Result::ok).collect();
+        assert_eq!(status.code(), Some(0), "{}", said.join("\n"));
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Commands of one tenant or of the operator.
+struct Client<'a> {
+    place: &'a Place,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Client<'_> {
+    #[track_caller]
+    fn run(&self, code: i32, arguments: &[&str]) -> (String, String) {
+        let mut command = self.place.command();
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        let output = command.args(arguments).output().unwrap();
+        let words = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {words}");
+        (stdout(&output).to_owned(), words.to_owned())
+    }
+
+    #[track_caller]
+    fn says(&self, arguments: &[&str], words: &[&str]) -> String {
+        let (out, err) = self.run(0, arguments);
+        for word in words {
+            let said = out.contains(word) || err.contains(word);
+            assert!(said, "{arguments:?} should say {word}: {out}{err}");
+        }
+        out
+    }
+
+    #[track_caller]
+    fn json(&self, arguments: &[&str], pointer: &str, expect: &str) -> Value {
+        let (out, _) = self.run(0, &[arguments, &["--json"]].concat());
+        let value: Value = serde_json::from_str(&out).unwrap();
+        let got = value.pointer(pointer).map(|found| match found {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        assert_eq!(got.as_deref(), Some(expect), "{arguments:?}: {value}");
+        value
+    }
+}
+
+fn with_guest() -> Place {
+    let place = Place::new();
+    std::fs::write(place.0.path().join("probe.wasm"), guests::probe()).unwrap();
+    place
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn cli_the_whole_tour_works_over_a_served_host() {
+    let place = with_guest();
+    let mut host = Host::start(&place, &["serve", "--data-dir", "data"]);
+    let ready = host.json_line();
+    let (url, admin_key) = (text(&ready, "/url"), text(&ready, "/admin_key"));
+    let operator = Client {
+        place: &place,
+        variables: vec![("WARREN_URL", url.clone()), ("WARREN_ADMIN_KEY", admin_key)],
+    };
+    operator.says(
+        &["tenants", "create", "acme", "--weight", "3"],
+        &["acme", "next:"],
+    );
+    operator.json(&["tenants"], "/items/0/weight", "3");
+    let key = operator.says(&["keys", "create", "acme", "shop"], &["wrn_", "this once"]);
+    operator.says(&["keys", "list", "acme"], &["shop"]);
+    let tenant = Client {
+        place: &place,
+        variables: vec![("WARREN_URL", url), ("WARREN_KEY", key.trim().to_owned())],
+    };
+    tenant.says(&["agents"], &["no agents"]);
+    push_and_run(&tenant);
+    look_back(&tenant);
+    change(&tenant);
+    operator.says(&["keys", "revoke", "acme", "shop"], &["revoked"]);
+    operator.run(2, &["tenants", "delete", "acme"]);
+    operator.says(&["tenants", "delete", "acme", "--yes"], &["deleted"]);
+    let (_, refused) = tenant.run(4, &["agents"]);
+    assert!(refused.contains("hint:"), "{refused}");
+    operator.says(&["tenants"], &["no tenants"]);
+    host.stop(Signal::TERM);
+}
+
+fn push_and_run(tenant: &Client<'_>) {
+    tenant.json(&["push", "probe.wasm", "--dry-run"], "/dry_run", "true");
+    tenant.says(&["agents"], &["no agents"]);
+    tenant.says(
+        &["push", "probe.wasm"],
+        &["pushed probe version 1", "probe.run", "next:"],
+    );
+    tenant.says(&["push", "probe.wasm"], &["current already"]);
+    tenant.says(&["agents"], &["NAME", "probe", "active"]);
+    tenant.json(&["agents", "probe"], "/kind", "tool");
+    tenant.json(&["agents", "probe", "versions"], "/items/0/current", "true");
+
+    let script = r#"[{"put": {"key": "k", "value": 7}}, {"log": "hello there"}, {"chain": 1}]"#;
+    let words = [
+        "probe.run",
+        "committed",
+        "hello there",
+        "probe.chain",
+        "client/shop",
+    ];
+    tenant.says(
+        &["publish", "probe.run", script, "--id", "e-1", "--wait"],
+        &words,
+    );
+    tenant.says(
+        &["publish", "probe.run", script, "--id", "e-1"],
+        &["already there", "e-1"],
+    );
+    let (_, conflict) = tenant.run(1, &["publish", "probe.run", "[]", "--id", "e-1"]);
+    assert!(conflict.contains("hint:"), "{conflict}");
+    let (out, _) = tenant.run(0, &["call", "probe", r#"[{"respond": {"n": 1}}]"#]);
+    assert_eq!(out.trim(), r#"{"n":1}"#);
+    let (_, near) = tenant.run(2, &["publish", "probe.rum", "[]"]);
+    assert!(near.contains("did you mean `probe.run`"), "{near}");
+}
+
+fn look_back(tenant: &Client<'_>) {
+    tenant.says(&["events", "e-1"], &["probe.run", "probe", "done"]);
+    tenant.json(
+        &["events", "--type", "probe.chain"],
+        "/items/0/source",
+        "agent/probe",
+    );
+    let turns = tenant.json(
+        &["turns", "--event", "e-1"],
+        "/items/0/outcome",
+        "committed",
+    );
+    let turn = text(&turns, "/items/0/turn");
+    tenant.says(
+        &["turns", &turn],
+        &["committed", "hello there", "wrote 1", "published"],
+    );
+    tenant.says(&["memory", "working", "agent:probe"], &["k"]);
+    tenant.json(&["memory", "working", "agent:probe", "k"], "/value", "7");
+    let trace = tenant.says(
+        &["tail", "--since", "0", "--count", "2", "--trace", "e-1"],
+        &[],
+    );
+    let types: Vec<&str> = trace
+        .lines()
+        .filter_map(|line| line.split("  ").nth(2))
+        .collect();
+    assert_eq!(types, ["probe.run", "probe.chain"], "{trace}");
+    tenant.json(&["version"], "/host/api", "v1");
+    let (_, absent) = tenant.run(5, &["turns", "trn_none"]);
+    assert!(absent.contains("hint:"), "{absent}");
+}
+
+fn change(tenant: &Client<'_>) {
+    let reject = [
+        "publish",
+        "probe.run",
+        r#"[{"reject": "no good"}]"#,
+        "--wait",
+    ];
+    let (_, dead) = tenant.run(1, &reject);
+    assert!(dead.contains("warren dead-letters"), "{dead}");
+    let letters = tenant.json(&["dead-letters"], "/items/0/last_attempt/reason", "no good");
+    let turn = text(&letters, "/items/0/turn");
+    tenant.says(&["dead-letters", "replay", &turn], &["replayed 1"]);
+    tenant.says(&["agents", "probe", "pause"], &["paused"]);
+    tenant.says(&["agents", "probe", "resume"], &["active"]);
+    tenant.run(2, &["agents", "probe", "delete"]);
+    tenant.says(&["agents", "probe", "delete", "--yes"], &["deleted"]);
+    tenant.says(&["agents"], &["no agents"]);
+}
+
+#[test]
+fn cli_commands_need_no_flags_beside_a_dev_host() {
+    let place = with_guest();
+    let below = place.0.path().join("a/b");
+    std::fs::create_dir_all(&below).unwrap();
+    let mut host = Host::start(&place, &["dev", "probe.wasm"]);
+    let ready = host.json_line();
+    host.until_it_says("pushed probe version 1");
+    let script = r#"[{"log": "seen by dev"}]"#;
+    let published = place
+        .command()
+        .current_dir(below)
+        .args(["publish", "probe.run", script, "--wait"])
+        .output()
+        .unwrap();
+    assert_eq!(published.status.code(), Some(0), "{}", stderr(&published));
+    let turn = host.json_line();
+    assert_eq!(text(&turn, "/outcome"), "committed");
+    assert_eq!(text(&turn, "/logs/0/message"), "seen by dev");
+    host.stop(Signal::INT);
+
+    let mut again = Host::start(&place, &["dev"]);
+    let ready_again = again.json_line();
+    assert_eq!(
+        text(&ready_again, "/key"),
+        text(&ready, "/key"),
+        "the key of the last start is kept"
+    );
+    again.stop(Signal::TERM);
+}
+
+#[test]
+fn cli_a_start_by_mistake_changes_nothing_and_says_why() {
+    let place = Place::new();
+    let mut host = Host::start(&place, &["serve", "--data-dir", "data"]);
+    let url = text(&host.json_line(), "/url");
+    let address = url.strip_prefix("http://").unwrap();
+    let check = |arguments: &[&str], words: &[&str]| {
+        let output = place.run(&[&["serve"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        for word in words {
+            assert!(stderr(&output).contains(word), "{}", stderr(&output));
+        }
+    };
+    let pid = host.child.id().to_string();
+    check(
+        &["--data-dir", "other", "--listen", address],
+        &[address, "hint:", "--listen"],
+    );
+    assert!(!place.0.path().join("other").exists());
+    let taken = ["--data-dir", "data", "--listen", "127.0.0.1:0"];
+    check(&taken, &["in use", &pid, "hint:"]);
+    host.stop(Signal::TERM);
+
+    std::fs::write(place.0.path().join("data/FORMAT"), "999\n").unwrap();
+    check(&taken, &["999", "newer", "hint:"]);
+}
