@@ -19,7 +19,7 @@ pub(crate) struct BenchHost {
     /// The host.
     pub(crate) host: Host,
     /// Removed when dropped.
-    pub(crate) dir: TempDir,
+    dir: TempDir,
     /// The tenants made so far.
     pub(crate) tenants: Vec<TenantScope>,
 }
@@ -105,6 +105,7 @@ impl BenchHost {
     /// Stop it and remove its directory.
     pub(crate) async fn stop(self) {
         self.host.stop().await;
+        drop(self.dir);
     }
 }
 

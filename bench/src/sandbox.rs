@@ -48,13 +48,13 @@ async fn fresh_rows(bench: &BenchHost, scope: &TenantScope) -> Result<Row> {
         for n in 0..TURNS_A_ROUND {
             bare.turn(n).await?;
         }
-        floors.push(us_each(cpu_now() - begun, TURNS_A_ROUND));
+        floors.push(us_each(cpu_since(begun), TURNS_A_ROUND));
         let begun = cpu_now();
         for n in 0..TURNS_A_ROUND {
             let event = event(scope, &*bench.host.app.clock, n)?;
             run(bench, scope, &agent, event).await?;
         }
-        ours.push(us_each(cpu_now() - begun, TURNS_A_ROUND));
+        ours.push(us_each(cpu_since(begun), TURNS_A_ROUND));
     }
     Ok(Row {
         name: "fresh sandbox + handle, four host calls".into(),
@@ -88,7 +88,7 @@ async fn host_call_row(bench: &BenchHost, scope: &TenantScope) -> Result<Row> {
                 event.data = warren::events::Json::from_value("data", &script(times))?;
                 run(bench, scope, &agent, event).await?;
             }
-            *slot = (cpu_now() - begun).as_secs_f64() * 1e6 / 10.0;
+            *slot = (cpu_since(begun)).as_secs_f64() * 1e6 / 10.0;
         }
         let [empty, full] = per_call;
         ours.push((full - empty) / CALLS_A_TURN as f64);
@@ -151,6 +151,10 @@ pub(crate) async fn agent(
 fn cpu_now() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn cpu_since(begun: Duration) -> Duration {
+    cpu_now().saturating_sub(begun)
 }
 
 fn us_each(all: Duration, count: u64) -> f64 {

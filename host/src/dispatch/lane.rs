@@ -241,10 +241,10 @@ impl AgentQueue {
         } = *self;
         *self = Self {
             running,
+            in_line,
             active,
             concurrency,
             cost_us,
-            in_line,
             ..Self::new()
         };
     }

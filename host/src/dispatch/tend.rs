@@ -73,7 +73,7 @@ impl Timers {
 impl Attention {
     pub(super) fn all(&self, tenant: TenantId) {
         self.need(tenant, |need| {
-            (need.agents, need.refill, need.due) = (true, true, true)
+            (need.agents, need.refill, need.due) = (true, true, true);
         });
     }
 
@@ -175,9 +175,9 @@ impl Shared {
             if polled.elapsed() >= POLL {
                 polled = tokio::time::Instant::now();
                 let tenants = self.queues.lock().tenants();
-                tenants
-                    .into_iter()
-                    .for_each(|tenant| self.attention.all(tenant));
+                for tenant in tenants {
+                    self.attention.all(tenant);
+                }
             }
             for (tenant, need) in self.attention.begin() {
                 let shared = Arc::clone(&self);

@@ -39,7 +39,7 @@ async fn writes_and_events_of_a_turn_commit_together() {
     assert_eq!(made.parent, Some(id.clone()));
     assert_eq!(made.trace, Label::of_event(&id));
     assert_eq!(&*made.source, "agent/probe");
-    assert_eq!(record.published, [made.id.clone()]);
+    assert_eq!(record.published, std::slice::from_ref(&made.id));
     host.stop().await;
 }
 

@@ -66,7 +66,7 @@ fn directory(agents: &[(i64, u32, AgentStatus)]) -> Directory {
             capabilities: Vec::new(),
             subscriptions: Vec::new(),
             produces: Vec::new(),
-            grants: std::collections::BTreeSet::default(),
+            grants: BTreeSet::default(),
             settings: Settings {
                 concurrency: *concurrency,
                 ..Settings::default()
@@ -195,7 +195,10 @@ fn a_lane_waits_for_its_retry_and_then_goes_on_from_the_store() {
     host.finish(taken.remove(0), Done::Gone);
 
     let lane = Refill::Lane(AgentId(1), Label::new("x").unwrap(), Position(2));
-    assert_eq!(host.queues.refills(host.tenant), [lane.clone()]);
+    assert_eq!(
+        host.queues.refills(host.tenant),
+        std::slice::from_ref(&lane)
+    );
     let rows = [2, 3].map(|p| delivery(1, p, Some("x"))).to_vec();
     host.queues.refilled(host.tenant, &lane, rows, false);
     let mut taken = host.take_all();
@@ -278,7 +281,7 @@ fn tenants_share_by_the_cpu_they_used_and_their_weight() {
         }
         queues.announce(tenant, (1..=400).map(|p| delivery(1, p, None)).collect());
     }
-    let mut turns = std::collections::HashMap::new();
+    let mut turns = HashMap::new();
     for _ in 0..200 {
         let claim = queues.take().unwrap();
         *turns.entry(claim.tenant).or_insert(0) += 1;

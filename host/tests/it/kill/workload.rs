@@ -15,7 +15,7 @@ use crate::guests;
 /// Sessions: each has its order.
 const SESSIONS: u64 = 4;
 /// The longest that a host may take to finish everything: it only ends a test that hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A client and what it knows.
 pub(super) struct Workload {
@@ -120,7 +120,7 @@ impl Workload {
         script.push(json!({ "append_event_id": format!("list-{session}") }));
         script.push(json!({ "increment": { "key": format!("count-{session}"), "by": 1 } }));
         script.push(json!({ "publish": { "type": "kill.child", "data": n } }));
-        if n % 7 == 0 {
+        if n.is_multiple_of(7) {
             let later = json!({ "type": "kill.later", "data": n, "delay_ms": 5 });
             script.push(json!({ "publish": later }));
         }
