@@ -157,8 +157,8 @@ impl Workload {
                 status, 200,
                 "event kill-{n} was acknowledged and is lost: {event}"
             );
-            let states = event["deliveries"].as_array().unwrap();
-            if states.iter().any(|delivery| delivery["state"] != "done") {
+            let deliveries = event["deliveries"].as_array().unwrap();
+            if deliveries.iter().any(|delivery| delivery["state"] != "done") {
                 return Some(false);
             }
         }
