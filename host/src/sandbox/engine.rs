@@ -142,8 +142,8 @@ fn pool(limits: &SandboxLimits) -> PoolingAllocationConfig {
         .max_memory_size(limits.memory_bytes_max)
         .table_elements(limits.table_elements_max)
         .linear_memory_keep_resident(limits.keep_resident_bytes)
-        .table_keep_resident(limits.keep_resident_small_bytes)
-        .async_stack_keep_resident(limits.keep_resident_small_bytes)
+        .table_keep_resident(limits.keep_resident_table_bytes)
+        .async_stack_keep_resident(limits.keep_resident_stack_bytes)
         .max_unused_warm_slots(limits.warm_slots_max)
         // Kernels before 6.7 lack it: there the kept bytes are written over, 1.7 times the time.
         .pagemap_scan(Enabled::Auto);

@@ -39,8 +39,17 @@ const WASI_CLOCKS: &str = r"
 const WASI_REST: &[&str] = &[
     "package wasi:cli@0.2.6;
      interface exit { exit: func(status: result); }
-     interface environment { get-arguments: func() -> list<string>; }
+     interface environment {
+         get-arguments: func() -> list<string>;
+         get-environment: func() -> list<tuple<string, string>>;
+     }
      interface stdout { use wasi:io/streams@0.2.6.{output-stream}; get-stdout: func() -> output-stream; }",
+    "package wasi:filesystem@0.2.6;
+     interface types { resource descriptor; }
+     interface preopens {
+         use types.{descriptor};
+         get-directories: func() -> list<tuple<descriptor, string>>;
+     }",
     "package wasi:random@0.2.6; interface random { get-random-bytes: func(len: u64) -> list<u8>; }",
     "package wasi:sockets@0.2.6; interface instance-network {
          resource network; instance-network: func() -> network; }",
@@ -53,6 +62,7 @@ const WORLD: &str = r"
         import wasi:cli/exit@0.2.6;
         import wasi:cli/environment@0.2.6;
         import wasi:cli/stdout@0.2.6;
+        import wasi:filesystem/preopens@0.2.6;
         import wasi:random/random@0.2.6;
         import wasi:sockets/instance-network@0.2.6;
     }";

@@ -279,11 +279,13 @@ async fn counts_of_instances_memories_and_tables() {
         let instances = "(core instance (instantiate $m))".repeat(count);
         format!("(component (core module $m {field}) {instances})")
     };
+    let limits = small();
     for (what, field, max) in [
-        ("instances", "", 32),
-        ("memories", "(memory 1)", 4),
-        ("tables", "(table 1 funcref)", 16),
+        ("instances", "", limits.instances_max),
+        ("memories", "(memory 1)", limits.memories_max),
+        ("tables", "(table 1 funcref)", limits.tables_max),
     ] {
+        let max = max as usize;
         assert_eq!(
             bare(&many(field, max), &[]).await,
             Ok(vec![]),

@@ -10,6 +10,8 @@ const FIELDS: &str = r#"
     (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
     (import "wasi:cli/exit@0.2.6" "exit" (func $exit (param i32)))
     (import "wasi:cli/environment@0.2.6" "get-arguments" (func $arguments (param i32)))
+    (import "wasi:cli/environment@0.2.6" "get-environment" (func $environment (param i32)))
+    (import "wasi:filesystem/preopens@0.2.6" "get-directories" (func $directories (param i32)))
     (import "wasi:cli/stdout@0.2.6" "get-stdout" (func $stdout (result i32)))
     (import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush"
         (func $write (param i32 i32 i32 i32)))
@@ -54,10 +56,15 @@ async fn what_wasi_answers() {
             TurnEnd::Done,
         ),
         (
-            "there are no arguments",
+            "there are no arguments, no environment and no directories",
             guest(
                 "(call $arguments (i32.const 3072))
-                 (if (i32.load (i32.const 3076)) (then unreachable)) (i32.const 16)",
+                 (if (i32.load (i32.const 3076)) (then unreachable))
+                 (call $environment (i32.const 3072))
+                 (if (i32.load (i32.const 3076)) (then unreachable))
+                 (call $directories (i32.const 3072))
+                 (if (i32.load (i32.const 3076)) (then unreachable))
+                 (i32.const 16)",
                 "",
             ),
             TurnEnd::Done,
