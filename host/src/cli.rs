@@ -2,7 +2,7 @@
 //!
 //! Invariant: data goes to stdout and talk to stderr, `--json` turns data into JSON, every error ends
 //! with what to do next, and exit codes mean what `warren --help` says. Commands reach a host over HTTP
-//! alone, as any other client; only `serve` and `dev` hold one.
+//! alone, as any other client; only `serve`, `dev` and `demo` hold one.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ mod client;
 mod connection;
 mod console;
 mod dead_letters;
+mod demo;
 mod dev;
 mod doctor;
 mod events;
@@ -75,6 +76,8 @@ enum Command {
     Serve(serve::Args),
     /// Run a host for yourself that redeploys what you change
     Dev(dev::Args),
+    /// Show two tenants at work on a host of its own, and what came of it
+    Demo(demo::Args),
     /// Make a project for a new agent
     New(new::Args),
     /// Build an agent to a WebAssembly file
@@ -144,6 +147,7 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
     match command {
         Command::Serve(args) => serve::run(&args, context),
         Command::Dev(args) => dev::run(&args, context),
+        Command::Demo(args) => demo::run(&args, context),
         Command::New(args) => new::run(&args, context),
         Command::Build(args) => build::run(&args, context),
         Command::Push(args) => push::run(&args, context),

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 mod bench;
+mod demo;
 mod deny;
 mod guests;
 mod paths;
@@ -24,6 +25,7 @@ mod toolchain;
 const HELP: &str = "\
 cargo xtask <command>
 
+  demo [ARGS...]      setup, guests, the host, then two tenants at work; --keep leaves the host running
   setup               install what guests need (the WebAssembly targets of Rust); does nothing when all is there
   guests [NAME...]    build the guest components to target/guests/<name>.wasm
   test [ARGS...]      setup, guests, documentation tests, then every test; ARGS go to the test runner
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
 
 fn run(command: &str, rest: &[String]) -> Result<()> {
     match command {
+        "demo" => demo::run(rest),
         "setup" => setup::run().map(drop),
         "guests" => guests::run(rest),
         "test" => test::run(rest),

@@ -179,6 +179,23 @@ impl Client {
     /// # Errors
     /// `Unreachable` without a host, else by the status of the problem it reports.
     pub(crate) fn send(&self, request: Request) -> Result<Answer> {
+        let (head, bytes) = self.exchange(request)?;
+        if !head.status.is_success() {
+            return Err(self.refused(head.status, &head.headers, &bytes));
+        }
+        Ok(Answer { body: bytes })
+    }
+
+    /// Send a request to see how it is answered: the status and the body, be it a refusal.
+    ///
+    /// # Errors
+    /// `Unreachable` without a host.
+    pub(crate) fn look(&self, request: Request) -> Result<(u16, Vec<u8>)> {
+        let (head, bytes) = self.exchange(request)?;
+        Ok((head.status.as_u16(), bytes))
+    }
+
+    fn exchange(&self, request: Request) -> Result<(http::response::Parts, Vec<u8>)> {
         let wait = request.wait;
         let built = self.build(request, "application/json", None)?;
         let built = self
@@ -196,10 +213,7 @@ impl Client {
             .limit(ANSWER_BYTES_MAX)
             .read_to_vec()
             .map_err(|error| self.unsent(&error, wait))?;
-        if !head.status.is_success() {
-            return Err(self.refused(head.status, &head.headers, &bytes));
-        }
-        Ok(Answer { body: bytes })
+        Ok((head, bytes))
     }
 
     /// Open a stream of server-sent events, after the one of this id.

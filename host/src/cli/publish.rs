@@ -14,7 +14,7 @@ use super::console::Tint;
 use super::failure::{Failure, Result};
 use super::{Context, input};
 
-mod follow;
+pub(crate) mod follow;
 
 /// Event types asked for at once: the most that the host gives.
 const PAGE: u32 = 100;

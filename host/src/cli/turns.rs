@@ -161,7 +161,8 @@ pub(crate) fn details(turn: &TurnView) -> Vec<String> {
         .collect()
 }
 
-fn log_line(line: &LogLineView) -> String {
+/// A line of a log.
+pub(crate) fn log_line(line: &LogLineView) -> String {
     let level = format!("{:?}", line.level).to_lowercase();
     let fields: Vec<String> = line
         .fields

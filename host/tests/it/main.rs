@@ -9,6 +9,7 @@
 
 mod api;
 mod cli;
+mod demo;
 mod guests;
 mod harness;
 mod intake;

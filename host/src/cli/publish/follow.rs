@@ -27,9 +27,11 @@ const TURNS_PAGE: u32 = 100;
 
 /// One event and what was done with it.
 #[derive(Debug, Serialize)]
-struct Step {
-    event: EventView,
-    turns: Vec<TurnView>,
+pub(crate) struct Step {
+    /// The event with its deliveries.
+    pub(crate) event: EventView,
+    /// The last attempt of each agent's turn, with its log.
+    pub(crate) turns: Vec<TurnView>,
 }
 
 /// Print what becomes of an event until nothing more does.
@@ -85,7 +87,7 @@ pub(super) fn follow(
 }
 
 /// Wait until every agent is done with an event.
-fn settle(client: &Client, id: &EventId, until: Instant) -> Result<Step> {
+pub(crate) fn settle(client: &Client, id: &EventId, until: Instant) -> Result<Step> {
     loop {
         let event: EventView = client
             .send(Request::get(&["events", id.as_str()]))?

@@ -1,0 +1,25 @@
+//! `cargo xtask demo`: from a bare machine to two tenants at work, with what happened on the screen.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::{guests, paths, shell};
+
+/// Builds host and agents, then becomes `warren demo`; `args` go to it.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    guests::run(&[])?;
+    eprintln!("  ....  the host (some minutes the first time)");
+    let mut build = Command::new("cargo");
+    build.args(["build", "--package", "warren"]);
+    shell::loud(build.current_dir(paths::root()))?;
+    let program = paths::target().join("debug/warren");
+    // In place of this process, so that Ctrl-C reaches the host alone and its exit code is ours.
+    let error = Command::new(&program)
+        .args(["demo", "--guests"])
+        .arg(paths::target().join("guests"))
+        .args(args)
+        .exec();
+    Err(error).with_context(|| format!("cannot start {}", program.display()))
+}
