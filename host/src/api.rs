@@ -1,7 +1,7 @@
 //! HTTP: one file a resource, `/v1`, problem documents, OpenAPI made from the routes.
 //!
 //! Invariant: a handler is extract → scope → one domain call → answer. A scope comes only from the
-//! [`auth`] extractors, so a handler without one cannot reach data. Every route is registered through
+//! `auth` extractors, so a handler without one cannot reach data. Every route is registered through
 //! `routes!`, so that the OpenAPI document lists it. Nothing here knows SQL, Wasm or the adapters.
 
 use std::sync::Arc;

@@ -176,3 +176,35 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
     };
     ExitCode::from(exit as u8)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// clap takes two arguments of one id for one: a key from the environment would end up in a path.
+    #[test]
+    fn no_argument_has_the_id_of_a_global_one() {
+        fn check(command: &clap::Command, global: &[String]) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().to_string();
+                assert!(!global.contains(&id), "{} {id}", command.get_name());
+            }
+            for below in command.get_subcommands() {
+                check(below, global);
+            }
+        }
+        let root = Args::command();
+        let global = root
+            .get_arguments()
+            .filter(|argument| argument.is_global_set());
+        let global: Vec<String> = global
+            .map(|argument| argument.get_id().to_string())
+            .collect();
+        assert_eq!(global, ["url", "key", "admin_key", "json"]);
+        for command in root.get_subcommands() {
+            check(command, &global);
+        }
+    }
+}

@@ -4,13 +4,14 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{guests, paths, shell};
 
 /// Builds what the tests need and runs them; `args` go to the runner.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     guests::run(&[])?;
+    strace()?;
     // Documentation tests first, so that the long run's summary stays at the end. Filters mean the long run alone.
     let docs = if args.is_empty() {
         shell::loud(&mut cargo(&["test", "--workspace", "--doc", "--quiet"]))
@@ -25,6 +26,21 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         }
         (_, Err(tests)) => Err(tests),
     }
+}
+
+/// The tests that kill the host at exact system calls need `strace`.
+fn strace() -> Result<()> {
+    if paths::on_path("strace").is_some() {
+        return Ok(());
+    }
+    if paths::on_path("apt-get").is_none() {
+        bail!("the tests need `strace`; install it with the system's package manager");
+    }
+    eprintln!(
+        "installing Debian's package strace, for the tests that kill the host at a system call"
+    );
+    shell::loud(Command::new("apt-get").args(["install", "--yes", "--quiet", "strace"]))
+        .context("install `strace` by hand, with the rights that it takes")
 }
 
 fn runner() -> Command {

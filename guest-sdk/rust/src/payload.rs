@@ -4,7 +4,7 @@ use crate::topic::Topic;
 
 /// A type whose values travel as the payload of one type of event.
 ///
-/// Written by [`payload!`](crate::payload); how the value looks as JSON is serde's part.
+/// Written by [`payload!`](crate::payload!); how the value looks as JSON is serde's part.
 pub trait Payload {
     /// The topic of the event.
     const TOPIC: Topic;

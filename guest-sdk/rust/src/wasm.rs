@@ -39,7 +39,7 @@ pub mod bindings {
 
 use bindings::warren::agent as wit;
 
-/// Handle an event with the agent that `declare` makes. Called by [`export!`](crate::export) alone.
+/// Handle an event with the agent that `declare` makes. Called by [`export!`](crate::export!) alone.
 ///
 /// # Errors
 /// What the handler returns.

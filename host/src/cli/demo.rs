@@ -92,7 +92,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let worked = play(&running.url, &operator, &uploads, args.keep, context);
     let worked = worked.and_then(|()| {
         if args.keep {
-            runtime.block_on(running::asked_to_stop())?;
+            let _guard = runtime.enter();
+            let mut signals = running::StopSignals::listen()?;
+            runtime.block_on(signals.asked());
             context.console.note("stopping: finishing what runs");
         }
         Ok(())
@@ -121,7 +123,7 @@ fn play(
         members.iter().map(story::publish).collect::<Result<_>>()?;
     let mut tenants = Vec::new();
     for (member, published) in members.iter().zip(published) {
-        tenants.push(story::wait(member, published, until)?);
+        tenants.push(story::wait(member, &published, until)?);
     }
     drop(progress);
     let isolation = fence::try_it(&members, &tenants)?;

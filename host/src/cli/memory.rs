@@ -25,18 +25,19 @@ struct Working {
     /// Whose: agent:NAME or plan:ID
     space: String,
     /// Print the value of this key
-    key: Option<String>,
+    #[arg(value_name = "KEY")]
+    entry: Option<String>,
     /// Only keys that begin so
-    #[arg(long, conflicts_with = "key")]
+    #[arg(long, conflicts_with = "entry")]
     prefix: Option<String>,
     /// Only keys after this one
-    #[arg(long, conflicts_with = "key")]
+    #[arg(long, conflicts_with = "entry")]
     after: Option<String>,
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     let Kind::Working(working) = args.kind;
-    match &working.key {
+    match &working.entry {
         Some(key) => value(&working.space, key, context),
         None => keys(working, context),
     }

@@ -28,7 +28,7 @@ const RUST: &[(&str, &str)] = &[
 /// `warren new`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The agent's name: [a-z][a-z0-9-]*
+    /// The agent's name: a letter, then a-z, 0-9 and -
     name: AgentName,
     /// The language it is written in
     #[arg(long, value_enum, default_value_t = Language::Rust)]

@@ -26,7 +26,7 @@ enum Action {
     },
     /// Make a tenant
     Create {
-        /// Its name: [a-z][a-z0-9-]*
+        /// Its name: a letter, then a-z, 0-9 and -
         name: TenantName,
         /// Its share of the host relative to others, 1 to 100
         #[arg(long)]

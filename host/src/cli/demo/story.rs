@@ -142,7 +142,7 @@ fn send(member: &Member, event: &PublishRequest) -> Result<EventId> {
 }
 
 /// Wait for all of it, and read back what happened.
-pub(super) fn wait(member: &Member, published: Published, until: Instant) -> Result<TenantReport> {
+pub(super) fn wait(member: &Member, published: &Published, until: Instant) -> Result<TenantReport> {
     let order = Node::grow(&member.client, &published.order, until)?;
     let greeting = Node::grow(&member.client, &published.greeting, until)?;
     let parties = published

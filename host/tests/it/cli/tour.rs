@@ -43,12 +43,14 @@ impl Host {
 
     /// Read what it says until a line holds `words`.
     fn until_it_says(&mut self, words: &str) {
-        let said = self.err.by_ref().map_while(Result::ok);
-        let found = said.inspect(|line| eprintln!("host: {line}"));
-        assert!(
-            found.into_iter().any(|line| line.contains(words)),
-            "it never said {words}"
-        );
+        let mut said = Vec::new();
+        while let Some(Ok(line)) = self.err.next() {
+            if line.contains(words) {
+                return;
+            }
+            said.push(line);
+        }
+        panic!("it never said {words}: {}", said.join("\n"));
     }
 
     fn stop(mut self, signal: Signal) {

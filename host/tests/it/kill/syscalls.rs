@@ -11,7 +11,7 @@ use super::workload::Workload;
 /// Events of the script: the first of a kind, several in one batch, a retry and a timer.
 const EVENTS: u64 = 8;
 /// Calls that change what is on disk.
-const CALLS: [&str; 2] = ["fdatasync", "pwrite64"];
+const CALLS: [&str; 2] = ["fsync", "pwrite64"];
 /// Every how many calls one is tried in an ordinary test run.
 const STRIDE: u32 = 23;
 

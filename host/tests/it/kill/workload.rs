@@ -158,7 +158,10 @@ impl Workload {
                 "event kill-{n} was acknowledged and is lost: {event}"
             );
             let deliveries = event["deliveries"].as_array().unwrap();
-            if deliveries.iter().any(|delivery| delivery["state"] != "done") {
+            if deliveries
+                .iter()
+                .any(|delivery| delivery["state"] != "done")
+            {
                 return Some(false);
             }
         }
