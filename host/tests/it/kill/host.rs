@@ -83,7 +83,7 @@ impl HostProcess {
         };
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
+            .timeout_global(Some(Duration::from_mins(5)))
             .build();
         // Its log is small at `warn`; a thread reads it so that the pipe never fills.
         let mut log = child.stderr.take().unwrap();

@@ -15,7 +15,7 @@ use crate::guests;
 /// Sessions: each has its order.
 const SESSIONS: u64 = 4;
 /// The longest that a host may take to finish everything: it only ends a test that hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A client and what it knows.
 pub(super) struct Workload {
