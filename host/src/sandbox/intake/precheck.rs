@@ -263,7 +263,8 @@ impl Pass<'_> {
         self.meter.tables_max(sum, place)?;
         for table in section {
             let elements = table.map_err(malformed)?.ty.initial;
-            self.meter.table_elements_max(elements, place)?;
+            let sum = self.meter.seen.table_elements_max.saturating_add(elements);
+            self.meter.table_elements_max(sum, place)?;
         }
         Ok(())
     }

@@ -133,9 +133,9 @@ limits! {
     element_segments_max, "segments", 1_000;
     /// Items of all element segments.
     elements_max, "items", 100_000;
-    /// Tables.
-    tables_max, "tables", 64;
-    /// Elements that one table starts with, as many as a sandbox may hold.
+    /// Tables, as many as a sandbox may hold.
+    tables_max, "tables", 16;
+    /// Elements that the tables start with together, as many as a sandbox may hold.
     table_elements_max, "elements", 20_000;
     /// Memories.
     memories_max, "memories", 4;

@@ -175,12 +175,10 @@ fn one_long_function() {
     refused_by("body_bytes_max", &module(&nothing(), 1, &body(0, all)));
 }
 
-#[test]
-fn types_nested_deeper_than_any_stack() {
-    // Three bytes a level: the parser descends once for each, before its own limit is asked.
-    let levels: usize = 1_000_000;
+/// A component whose one type is an instance type in an instance type, so many levels deep.
+fn nested_types(levels: usize) -> Vec<u8> {
     let mut section = vec![0x01];
-    section.extend([0x42, 0x01, 0x01].repeat(levels));
+    section.extend([0x42, 0x01, 0x01].repeat(levels - 1));
     section.extend([0x42, 0x00]);
     let mut upload = b"\0asm\x0d\0\x01\0\x07".to_vec();
     let mut left = section.len();
@@ -190,12 +188,27 @@ fn types_nested_deeper_than_any_stack() {
     }
     upload.push(left as u8);
     upload.extend(section);
-    let words = check(&upload, &IntakeLimits::default())
-        .err()
-        .expect("too deep")
-        .to_string();
+    upload
+}
+
+#[test]
+fn types_nested_deeper_than_any_stack() {
+    // Three bytes a level: the parser descends once for each, before its own limit is asked, and the
+    // overflow of its stack would end the process.
+    let limits = IntakeLimits::default();
+    let error = check(&nested_types(1_000_000), &limits).err();
+    let words = error.expect("too deep").to_string();
     assert!(
-        words.ends_with("`type_depth_max` is 100 levels, got 1000001"),
+        words.ends_with("`type_depth_max` is 100 levels, got 1000000"),
         "{words}"
     );
+    // As deep as may be, on the smallest stack that uploads are checked on.
+    let deepest = nested_types(100);
+    let small = std::thread::Builder::new().stack_size(1 << 20);
+    let checked = small.spawn(move || check(&deepest, &IntakeLimits::default()).map(|_| ()));
+    checked
+        .expect("thread")
+        .join()
+        .expect("no panic")
+        .expect("as deep as the validator allows");
 }
