@@ -60,6 +60,8 @@ impl HostProcess {
             .arg(data_dir)
             .current_dir(data_dir)
             .env("WARREN_ADMIN_KEY", ADMIN_KEY)
+            // Small, so that a few turns reach every step of a checkpoint.
+            .env("WARREN_STORE_WAL_PAGES", "8")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
