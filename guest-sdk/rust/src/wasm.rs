@@ -16,6 +16,8 @@ use crate::instant::Instant;
 use crate::json::Json;
 
 mod convert;
+#[cfg(all(target_family = "wasm", feature = "heap"))]
+mod heap;
 
 /// What `wit-bindgen` makes of the contract.
 #[expect(missing_docs, reason = "generated; the contract documents it")]
