@@ -74,10 +74,16 @@ pub(super) fn check_write(conn: &Connection, prepared: &Prepared) -> Result<Opti
     }
 }
 
-/// Apply one effect.
-pub(super) fn apply(conn: &Connection, prepared: &Prepared, now: Timestamp) -> Result<()> {
+/// Apply one effect. Says what it did to working memory, if anything.
+pub(super) fn apply(
+    conn: &Connection,
+    prepared: &Prepared,
+    now: Timestamp,
+) -> Result<Option<working::Change>> {
     let effect = match prepared {
-        Prepared::Knowledge(write, vector) => return knowledge::apply_put(conn, write, vector),
+        Prepared::Knowledge(write, vector) => {
+            return knowledge::apply_put(conn, write, vector).map(|()| None);
+        }
         Prepared::Plain(effect) => effect,
     };
     match effect {
@@ -86,13 +92,16 @@ pub(super) fn apply(conn: &Connection, prepared: &Prepared, now: Timestamp) -> R
             key,
             value,
             expires,
-        } => working::apply_put(conn, (space, key), value, *expires, now),
-        Effect::WorkingDelete { space, key } => working::apply_delete(conn, space, key),
-        Effect::KnowledgePut(write) => {
-            knowledge::apply_put(conn, write, &knowledge::vector_of(write))
+        } => return working::apply_put(conn, (space, key), value, *expires, now).map(Some),
+        Effect::WorkingDelete { space, key } => {
+            return working::apply_delete(conn, space, key).map(Some);
         }
-        Effect::KnowledgeForget { id } => knowledge::apply_forget(conn, id),
-        Effect::EpisodeAdd(episode) => episodes::apply_add(conn, episode),
-        Effect::ProcedurePut(write) => procedures::apply_put(conn, write),
+        Effect::KnowledgePut(write) => {
+            knowledge::apply_put(conn, write, &knowledge::vector_of(write))?;
+        }
+        Effect::KnowledgeForget { id } => knowledge::apply_forget(conn, id)?,
+        Effect::EpisodeAdd(episode) => episodes::apply_add(conn, episode)?,
+        Effect::ProcedurePut(write) => procedures::apply_put(conn, write)?,
     }
+    Ok(None)
 }

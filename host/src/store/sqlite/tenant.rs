@@ -16,6 +16,7 @@ use super::agents;
 use super::connect::{self, Role};
 use super::migrate;
 use super::rows::{Sql, from_u64, to_u64};
+use super::working;
 use super::writer::{self, Counters, WalState, WriteQueue, WriteTx};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
@@ -55,6 +56,7 @@ pub(super) struct Tenant {
     scans: Arc<Semaphore>,
     directory: RwLock<Arc<Directory>>,
     wal: WalState,
+    working: working::Cache,
     gone: AtomicBool,
 }
 
@@ -126,6 +128,7 @@ impl Tenant {
             scans: Arc::new(Semaphore::new(SCANS_MAX)),
             directory: RwLock::new(directory),
             wal: WalState::default(),
+            working: working::Cache::default(),
             gone: AtomicBool::new(false),
         })
     }
@@ -215,6 +218,11 @@ impl Tenant {
         if !Arc::ptr_eq(&self.directory.read(), committed) {
             *self.directory.write() = Arc::clone(committed);
         }
+    }
+
+    /// What was lately read and written of working memory.
+    pub(super) fn working(&self) -> &working::Cache {
+        &self.working
     }
 
     /// Its place in the checkpointer's work.

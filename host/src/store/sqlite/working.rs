@@ -21,8 +21,13 @@ use crate::memory::{KeyRange, WorkingEntry, WorkingKey, WorkingSpace, WorkingSto
 use super::SqliteStore;
 use super::rows::Sql as _;
 
+mod cache;
 #[cfg(test)]
 mod tests;
+
+pub(super) use cache::{Cache, Change};
+
+use cache::Found;
 
 /// Expired rows that a write with a time to live removes: more than the one it may add, so that their
 /// number shrinks, and few, so that a write's cost is bounded.
@@ -38,7 +43,14 @@ impl WorkingStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<WorkingEntry>> {
         let tenant = self.tenant(scope).await?;
-        tenant.read(|conn| get(conn, space, key, now)).await
+        let place = (space.clone(), key.clone());
+        let began = match tenant.working().get(&place, now) {
+            Found::Known(entry) => return Ok(entry),
+            Found::Unknown(began) => began,
+        };
+        let entry = tenant.read(|conn| get(conn, space, key, now)).await?;
+        tenant.working().keep(place, entry.clone(), began);
+        Ok(entry)
     }
 
     async fn keys(
@@ -150,26 +162,34 @@ pub(super) fn apply_put(
     value: &Json,
     expires: Option<Timestamp>,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Change> {
     if expires.is_some() {
         sweep(conn, now)?;
     }
-    conn.prepare_cached(
-        "INSERT INTO working (space, key, value, version, expires_ms)
+    let version = conn
+        .prepare_cached(
+            "INSERT INTO working (space, key, value, version, expires_ms)
          SELECT ?1, ?2, ?3, value + 1, ?4 FROM memory_counters WHERE name = 'working_floor'
          ON CONFLICT (space, key) DO UPDATE
-         SET value = excluded.value, version = working.version + 1, expires_ms = excluded.expires_ms",
-    )
-    .and_then(|mut statement| {
-        statement.execute(params![
-            space.to_string(),
-            key.as_str(),
-            value.as_str(),
-            expires.map(|at| at.0)
-        ])
-    })
-    .during("writing working memory")?;
-    Ok(())
+         SET value = excluded.value, version = working.version + 1, expires_ms = excluded.expires_ms
+         RETURNING version",
+        )
+        .and_then(|mut statement| {
+            let values = params![
+                space.to_string(),
+                key.as_str(),
+                value.as_str(),
+                expires.map(|at| at.0)
+            ];
+            statement.query_row(values, |row| row.get::<_, i64>(0))
+        })
+        .during("writing working memory")?;
+    let entry = WorkingEntry {
+        value: value.clone(),
+        version: version as u64,
+        expires,
+    };
+    Ok(((space.clone(), key.clone()), Some(entry)))
 }
 
 /// Remove a value, if there is one.
@@ -177,11 +197,11 @@ pub(super) fn apply_delete(
     conn: &Connection,
     space: &WorkingSpace,
     key: &WorkingKey,
-) -> Result<()> {
+) -> Result<Change> {
     conn.prepare_cached("DELETE FROM working WHERE space = ?1 AND key = ?2")
         .and_then(|mut statement| statement.execute(params![space.to_string(), key.as_str()]))
         .during("deleting working memory")?;
-    Ok(())
+    Ok(((space.clone(), key.clone()), None))
 }
 
 fn sweep(conn: &Connection, now: Timestamp) -> Result<()> {

@@ -75,7 +75,9 @@ impl Commit {
         }
         crash::point(Point::MarkInserted);
         for effect in &self.effects {
-            effects::apply(tx.conn(), effect, now)?;
+            if let Some(change) = effects::apply(tx.conn(), effect, now)? {
+                tx.change_working(change);
+            }
             crash::point(Point::BetweenWrites);
         }
         count_descendants(tx.conn(), &self.events, &self.scheduled)?;

@@ -52,7 +52,7 @@ fn a_version_is_never_used_twice_over_any_mix_of_writes() {
     for _ in 0..5_000 {
         let name = format!("k{}", random.u8(..4));
         match random.u8(..3) {
-            0 => apply_delete(&conn, &space(), &key(&name)).unwrap(),
+            0 => drop(apply_delete(&conn, &space(), &key(&name)).unwrap()),
             _ => {
                 put(&conn, &space(), &name, None);
                 let entry = get(&conn, &space(), &key(&name), NOW).unwrap().unwrap();

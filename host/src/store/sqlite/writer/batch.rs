@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::registry::Directory;
 use crate::store::sqlite::rows::{self, Trouble};
 use crate::store::sqlite::tenant::{Tenant, WriteSide};
+use crate::store::sqlite::working;
 
 /// Numbers that every append needs, kept beside the database so that no query has to find them.
 /// A job that is rolled back puts them back.
@@ -28,6 +29,7 @@ pub(in crate::store::sqlite) struct WriteTx<'a> {
     conn: &'a Connection,
     directory: Arc<Directory>,
     announcements: Vec<Announcement>,
+    working: Vec<working::Change>,
     /// See [`Counters`].
     pub(in crate::store::sqlite) counters: Counters,
 }
@@ -46,6 +48,11 @@ impl<'a> WriteTx<'a> {
     /// Replace the directory, with the commit of this job.
     pub(in crate::store::sqlite) fn set_directory(&mut self, directory: Arc<Directory>) {
         self.directory = directory;
+    }
+
+    /// Tell readers of working memory after the commit.
+    pub(in crate::store::sqlite) fn change_working(&mut self, change: working::Change) {
+        self.working.push(change);
     }
 
     /// Tell the bus after the commit.
@@ -134,8 +141,9 @@ impl Worker {
             Ok(())
         };
         let fate = match transact(&mut side, refused, jobs, &mut ran) {
-            Ok(announcements) => {
+            Ok((announcements, working)) => {
                 tenant.publish_directory(&side.directory);
+                tenant.working().committed(working);
                 for announcement in merged(announcements) {
                     self.bus.announce(tenant.id(), announcement);
                 }
@@ -163,12 +171,13 @@ fn transact(
     refused: Result<(), Fate>,
     jobs: Vec<Job>,
     ran: &mut Vec<Ran>,
-) -> Result<Vec<Announcement>, Fate> {
+) -> Result<(Vec<Announcement>, Vec<working::Change>), Fate> {
     let conn = &side.conn;
     let mut tx = WriteTx {
         conn,
         directory: Arc::clone(&side.directory),
         announcements: Vec::new(),
+        working: Vec::new(),
         counters: side.counters,
     };
     // Alone, a job needs no savepoint: the transaction is its own.
@@ -189,7 +198,8 @@ fn transact(
         state = run_sql(conn, "COMMIT");
         crash::point(Point::Committed);
     }
-    let (directory, counters, announcements) = (tx.directory, tx.counters, tx.announcements);
+    let (directory, counters) = (tx.directory, tx.counters);
+    let told = (tx.announcements, tx.working);
     if let Err(fate) = state {
         if !conn.is_autocommit() {
             // SQLite has often rolled back by itself; if this fails, the next BEGIN says so.
@@ -199,7 +209,7 @@ fn transact(
     }
     side.directory = directory;
     side.counters = counters;
-    Ok(announcements)
+    Ok(told)
 }
 
 /// Run one job; what it wrote is taken back unless it ended well. An error is the whole transaction's.
@@ -211,6 +221,7 @@ fn run_job(tx: &mut WriteTx<'_>, job: Job, alone: bool, ran: &mut Vec<Ran>) -> R
         Arc::clone(&tx.directory),
         tx.counters,
         tx.announcements.len(),
+        tx.working.len(),
     );
     // A panic drops the caller's address, which tells the caller.
     let done = catch_unwind(AssertUnwindSafe(|| (job.run)(Some(&mut *tx)))).ok();
@@ -232,6 +243,7 @@ fn run_job(tx: &mut WriteTx<'_>, job: Job, alone: bool, ran: &mut Vec<Ran>) -> R
     }
     (tx.directory, tx.counters) = (before.0, before.1);
     tx.announcements.truncate(before.2);
+    tx.working.truncate(before.3);
     if alone {
         return run_sql(tx.conn, "ROLLBACK");
     }
