@@ -26,11 +26,11 @@ pub(crate) use publish::{
 };
 pub(crate) use stream::{__path_stream_events, stream_events};
 
-/// Which events to list. All that is given must match.
+/// Which events: all that is given must match. Flattened into the parameters of whatever reads the log.
+/// The document does not look into flattened fields, so those routes name these parameters too.
 #[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct EventParams {
+struct FilterParams {
     /// Of this topic.
     #[param(value_type = Option<String>)]
     topic: Option<Topic>,
@@ -55,31 +55,41 @@ pub(crate) struct EventParams {
     /// On behalf of this user.
     #[param(value_type = Option<String>)]
     user: Option<UserId>,
+}
+
+impl From<FilterParams> for EventFilter {
+    fn from(params: FilterParams) -> Self {
+        Self {
+            topic: params.topic,
+            event_type: params.event_type,
+            correlation: params.correlation,
+            trace: params.trace,
+            session: params.session,
+            plan: params.plan,
+            source: params.source,
+            user: params.user,
+        }
+    }
+}
+
+/// Which events to list.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventParams {
+    #[serde(flatten)]
+    #[param(ignore)]
+    filter: FilterParams,
     /// Continue with events older than this position.
     before: Option<i64>,
     /// Rows of the page, 1 to 100.
     limit: Option<u32>,
 }
 
-impl EventParams {
-    fn filter(self) -> EventFilter {
-        EventFilter {
-            topic: self.topic,
-            event_type: self.event_type,
-            correlation: self.correlation,
-            trace: self.trace,
-            session: self.session,
-            plan: self.plan,
-            source: self.source,
-            user: self.user,
-        }
-    }
-}
-
 /// Events, the newest first.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", security(("key" = [])),
-    params(EventParams),
+    params(FilterParams, EventParams),
     responses((status = 200, description = "A page.", body = Listing<EventView>)),
 )]
 pub(crate) async fn list_events(
@@ -89,7 +99,7 @@ pub(crate) async fn list_events(
 ) -> ApiResult<Json<Listing<EventView>>> {
     let limit = page::rows(params.limit)?;
     let before = page::before(params.before);
-    let filter = params.filter();
+    let filter = params.filter.into();
     let events = &api.app.events;
     let rows = events.list(&caller.scope, &filter, before, limit).await?;
     Ok(Json(page::newest_first(rows, |event| {

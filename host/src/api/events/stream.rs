@@ -19,8 +19,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::error::{Error, Result};
-use crate::events::{Event, EventFilter, Topic};
-use crate::id::{EventType, Label, Position, UserId};
+use crate::events::{Event, EventFilter};
+use crate::id::Position;
 use crate::identity::{ApiKeySecret, TenantScope};
 
 use super::super::auth::Caller;
@@ -29,6 +29,7 @@ use super::super::extract::UrlQuery;
 use super::super::slots::Slot;
 use super::super::types::EventView;
 use super::super::{Api, Shared};
+use super::FilterParams;
 
 /// Where a client that lost its connection was.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -40,52 +41,16 @@ const NO_BUFFERING: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("no"),
 );
 
-/// Which events to follow. All that is given must match.
+/// Which events to follow.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct StreamParams {
-    /// Of this topic.
-    #[param(value_type = Option<String>)]
-    topic: Option<Topic>,
-    /// Of this type.
-    #[serde(rename = "type")]
-    #[param(value_type = Option<String>)]
-    event_type: Option<EventType>,
-    /// Of this correlation.
-    #[param(value_type = Option<String>)]
-    correlation: Option<Label>,
-    /// Of this trace.
-    #[param(value_type = Option<String>)]
-    trace: Option<Label>,
-    /// Of this session.
-    #[param(value_type = Option<String>)]
-    session: Option<Label>,
-    /// Of this plan.
-    #[param(value_type = Option<String>)]
-    plan: Option<Label>,
-    /// Published by this source.
-    source: Option<String>,
-    /// On behalf of this user.
-    #[param(value_type = Option<String>)]
-    user: Option<UserId>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    filter: FilterParams,
     /// Begin after this position; 0 is the whole log. `Last-Event-ID` wins. From now on unless given.
     after: Option<i64>,
-}
-
-impl StreamParams {
-    fn filter(self) -> EventFilter {
-        EventFilter {
-            topic: self.topic,
-            event_type: self.event_type,
-            correlation: self.correlation,
-            trace: self.trace,
-            session: self.session,
-            plan: self.plan,
-            source: self.source,
-            user: self.user,
-        }
-    }
 }
 
 /// Follow events. Messages are events as JSON with their position as `id`; `connected`, `heartbeat` and
@@ -93,6 +58,7 @@ impl StreamParams {
 #[utoipa::path(
     get, path = "/v1/events/stream", tag = "events", security(("key" = [])),
     params(
+        FilterParams,
         StreamParams,
         ("Last-Event-ID" = Option<i64>, Header, description = "Begin after this position."),
     ),
@@ -106,7 +72,7 @@ pub(crate) async fn stream_events(
 ) -> ApiResult<Response> {
     let wanted = resume_point(&headers, params.after)?;
     let slot = api.streams.take(caller.scope.tenant())?;
-    let tail = Tail::open(api, caller, params.filter(), wanted, slot).await?;
+    let tail = Tail::open(api, caller, params.filter.into(), wanted, slot).await?;
     Ok(([NO_BUFFERING], Sse::new(tail.messages())).into_response())
 }
 

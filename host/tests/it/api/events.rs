@@ -337,3 +337,15 @@ async fn events_are_listed_newest_first_by_seeking() {
         assert_eq!(page["items"].as_array().unwrap().len(), expect, "{query}");
     }
 }
+
+/// Filters are read together with what the route itself takes, and still no word passes unread.
+#[tokio::test]
+async fn a_parameter_that_is_not_understood_is_refused() {
+    let (_host, acme) = acme().await;
+    for path in ["/v1/events", "/v1/events/stream"] {
+        for query in ["typo=n", "topic=weather", "plan=a%20b", "before=x&after=x"] {
+            let answer = acme.get(&format!("{path}?{query}")).await;
+            answer.problem(422, "invalid");
+        }
+    }
+}
