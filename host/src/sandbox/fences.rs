@@ -12,29 +12,78 @@ use super::SandboxLimits;
 /// The sums of one store, and what was refused last.
 #[derive(Debug)]
 pub(super) struct Fences {
-    memory_bytes: usize,
-    memory_bytes_max: usize,
-    table_elements: usize,
-    table_elements_max: usize,
+    memory: Sum,
+    table: Sum,
     memories_max: usize,
     tables_max: usize,
     instances_max: usize,
-    /// The growth that was allowed last, taken back if it then fails for another reason.
-    last_growth: usize,
     refused: Option<LimitPassed>,
+}
+
+/// One sum and what it may come to.
+#[derive(Debug)]
+struct Sum {
+    now: usize,
+    max: usize,
+    limit: &'static str,
+    unit: &'static str,
+    /// The growth that was allowed last, taken back if it then fails for another reason.
+    last: usize,
+}
+
+impl Sum {
+    const fn new(limit: &'static str, unit: &'static str, max: usize) -> Self {
+        Self {
+            now: 0,
+            max,
+            limit,
+            unit,
+            last: 0,
+        }
+    }
+
+    /// Whether something may grow: beyond the sum's limit is an error, beyond its own maximum is not.
+    fn grow(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimitPassed> {
+        let growth = desired.saturating_sub(current);
+        let sum = self.now.saturating_add(growth);
+        if sum > self.max {
+            return Err(LimitPassed {
+                limit: self.limit,
+                unit: self.unit,
+                max: self.max as u64,
+            });
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.now = sum;
+        self.last = growth;
+        Ok(true)
+    }
+
+    /// What was allowed last did not happen.
+    fn take_back(&mut self) {
+        self.now = self.now.saturating_sub(std::mem::take(&mut self.last));
+    }
 }
 
 impl Fences {
     pub(super) fn new(limits: &SandboxLimits) -> Self {
         Self {
-            memory_bytes: 0,
-            memory_bytes_max: limits.memory_bytes_max,
-            table_elements: 0,
-            table_elements_max: limits.table_elements_max,
+            memory: Sum::new("sandbox_memory_bytes_max", "bytes", limits.memory_bytes_max),
+            table: Sum::new(
+                "sandbox_table_elements_max",
+                "elements",
+                limits.table_elements_max,
+            ),
             memories_max: limits.memories_max as usize,
             tables_max: limits.tables_max as usize,
             instances_max: limits.instances_max as usize,
-            last_growth: 0,
             refused: None,
         }
     }
@@ -42,6 +91,14 @@ impl Fences {
     /// The limit that refused a growth, if any did.
     pub(super) fn refused(&self) -> Option<&LimitPassed> {
         self.refused.as_ref()
+    }
+
+    /// Remember a refusal; to the guest it is an answer like any other.
+    fn answer(&mut self, grown: Result<bool, LimitPassed>) -> bool {
+        grown.unwrap_or_else(|limit| {
+            self.refused = Some(limit);
+            false
+        })
     }
 }
 
@@ -52,27 +109,12 @@ impl ResourceLimiter for Fences {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let growth = desired.saturating_sub(current);
-        let sum = self.memory_bytes.saturating_add(growth);
-        if sum > self.memory_bytes_max {
-            self.refused = Some(LimitPassed {
-                limit: "sandbox_memory_bytes_max",
-                unit: "bytes",
-                max: self.memory_bytes_max as u64,
-            });
-            return Ok(false);
-        }
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        self.memory_bytes = sum;
-        self.last_growth = growth;
-        Ok(true)
+        let grown = self.memory.grow(current, desired, maximum);
+        Ok(self.answer(grown))
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory_bytes = self.memory_bytes.saturating_sub(self.last_growth);
-        self.last_growth = 0;
+        self.memory.take_back();
         Ok(())
     }
 
@@ -82,27 +124,12 @@ impl ResourceLimiter for Fences {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let growth = desired.saturating_sub(current);
-        let sum = self.table_elements.saturating_add(growth);
-        if sum > self.table_elements_max {
-            self.refused = Some(LimitPassed {
-                limit: "sandbox_table_elements_max",
-                unit: "elements",
-                max: self.table_elements_max as u64,
-            });
-            return Ok(false);
-        }
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        self.table_elements = sum;
-        self.last_growth = growth;
-        Ok(true)
+        let grown = self.table.grow(current, desired, maximum);
+        Ok(self.answer(grown))
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.table_elements = self.table_elements.saturating_sub(self.last_growth);
-        self.last_growth = 0;
+        self.table.take_back();
         Ok(())
     }
 
