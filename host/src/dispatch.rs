@@ -33,10 +33,10 @@ mod tend;
 mod worker;
 
 pub use limits::DispatchLimits;
-pub use stats::{DURATION_BOUNDS_US, DispatchStats, StatsSnapshot};
 
 use queue::Queues;
 use slots::SlotFile;
+use stats::DispatchStats;
 use tend::Attention;
 use worker::Gates;
 
@@ -100,6 +100,12 @@ struct Shared {
     killed: CancellationToken,
 }
 
+impl Shared {
+    fn figures(&self) -> TurnFigures {
+        self.stats.figures(self.queues.lock().running())
+    }
+}
+
 impl Dispatcher {
     /// Read what was running when the host last died, and make ready. Nothing runs yet.
     ///
@@ -151,20 +157,15 @@ impl Dispatcher {
         Arc::new(Inbox(Arc::downgrade(&self.shared)))
     }
 
-    /// Counts since the start.
-    pub fn stats(&self) -> StatsSnapshot {
-        self.shared
-            .stats
-            .snapshot(self.shared.queues.lock().running())
+    /// What was counted since the start.
+    pub fn stats(&self) -> TurnFigures {
+        self.shared.figures()
     }
 
-    /// Reads the same counts, as metrics show them, for as long as anybody keeps it.
+    /// Reads the same counts for as long as anybody keeps it.
     pub fn figures(&self) -> impl Fn() -> TurnFigures + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
-        move || {
-            let running = shared.queues.lock().running();
-            shared.stats.snapshot(running).into()
-        }
+        move || shared.figures()
     }
 
     /// Look at the clock and the store again: for tests that move a simulated clock.

@@ -8,54 +8,19 @@ use crate::turn::TurnOutcome;
 
 /// Upper bounds of the histogram of turn durations, in microseconds: from a small agent's turn to a
 /// model call.
-pub const DURATION_BOUNDS_US: [u64; 12] = [
+const DURATION_BOUNDS_US: [u64; 12] = [
     50, 100, 250, 500, 1_000, 2_500, 10_000, 50_000, 250_000, 1_000_000, 5_000_000, 30_000_000,
 ];
 
 /// Counters, all since the start of the host.
 #[derive(Debug, Default)]
-pub struct DispatchStats {
+pub(super) struct DispatchStats {
     outcomes: [AtomicU64; TurnOutcome::ALL.len()],
     durations: [AtomicU64; DURATION_BOUNDS_US.len() + 1],
     duration_us: AtomicU64,
     cpu_us: AtomicU64,
     reruns: AtomicU64,
     dead_letters: AtomicU64,
-}
-
-/// The counters at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatsSnapshot {
-    /// Attempts that ended so.
-    pub outcomes: Vec<(TurnOutcome, u64)>,
-    /// Attempts no longer than each bound (not cumulative), the last one longer than all.
-    pub durations: Vec<u64>,
-    /// Wall clock of all attempts in microseconds.
-    pub duration_us: u64,
-    /// CPU of all attempts in microseconds.
-    pub cpu_us: u64,
-    /// Runs that were repeated because something they had read changed.
-    pub reruns: u64,
-    /// Dead letters made.
-    pub dead_letters: u64,
-    /// Turns running now.
-    pub running: usize,
-}
-
-impl From<StatsSnapshot> for TurnFigures {
-    fn from(stats: StatsSnapshot) -> Self {
-        let outcomes = stats.outcomes.into_iter();
-        Self {
-            outcomes: outcomes.map(|(o, n)| (o.as_str(), n)).collect(),
-            bounds_us: &DURATION_BOUNDS_US,
-            durations: stats.durations,
-            duration_us: stats.duration_us,
-            cpu_us: stats.cpu_us,
-            reruns: stats.reruns,
-            dead_letters: stats.dead_letters,
-            running: stats.running as u64,
-        }
-    }
 }
 
 impl DispatchStats {
@@ -84,19 +49,19 @@ impl DispatchStats {
         self.dead_letters.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn snapshot(&self, running: usize) -> StatsSnapshot {
+    /// The counters at one moment, while so many turns run.
+    pub(super) fn figures(&self, running: usize) -> TurnFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        StatsSnapshot {
-            outcomes: TurnOutcome::ALL
-                .into_iter()
-                .zip(self.outcomes.iter().map(read))
-                .collect(),
+        let outcomes = TurnOutcome::ALL.into_iter().map(TurnOutcome::as_str);
+        TurnFigures {
+            outcomes: outcomes.zip(self.outcomes.iter().map(read)).collect(),
+            bounds_us: &DURATION_BOUNDS_US,
             durations: self.durations.iter().map(read).collect(),
             duration_us: read(&self.duration_us),
             cpu_us: read(&self.cpu_us),
             reruns: read(&self.reruns),
             dead_letters: read(&self.dead_letters),
-            running,
+            running: running as u64,
         }
     }
 }
