@@ -12,6 +12,10 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
+mod words;
+
+pub(crate) use words::{unknown_word, words};
+
 /// Longest agent, tenant or key name in bytes: a DNS label, so that a name can become a host name.
 pub const NAME_BYTES_MAX: usize = 63;
 /// Longest customer or user id in bytes, as in the platform this one re-thinks.

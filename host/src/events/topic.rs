@@ -1,15 +1,9 @@
 //! The eight topics.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, Result};
+use crate::id::words;
 
 /// What sort of thing an event says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// Somebody is asked to do something.
     ActionRequests,
@@ -57,29 +51,4 @@ impl Topic {
     }
 }
 
-impl fmt::Display for Topic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Topic {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|topic| topic.as_str() == text)
-            .ok_or_else(|| {
-                let names = Self::ALL.map(Self::as_str).join(", ");
-                let shown: String = text
-                    .chars()
-                    .take(80)
-                    .flat_map(char::escape_default)
-                    .collect();
-                Error::invalid(
-                    "topic",
-                    format!("`{shown}` is not a topic; the topics are {names}"),
-                )
-            })
-    }
-}
+words!(Topic, "topic");

@@ -1,11 +1,8 @@
 //! Grants: what an agent may ask of the host, one word each.
 
-use std::fmt;
-use std::str::FromStr;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-use crate::error::{Error, Result};
+use crate::id::words;
 
 /// One capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,46 +66,7 @@ impl Grant {
     }
 }
 
-impl fmt::Display for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Grant {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|grant| grant.as_str() == text)
-            .ok_or_else(|| {
-                let all = Self::ALL.map(Self::as_str).join(", ");
-                let shown: String = text
-                    .chars()
-                    .take(80)
-                    .flat_map(char::escape_default)
-                    .collect();
-                Error::invalid(
-                    "grant",
-                    format!("`{shown}` is not a grant; the grants are {all}"),
-                )
-            })
-    }
-}
-
-impl Serialize for Grant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Grant {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
+words!(Grant, "grant");
 
 /// A set of grants: one word of bits, so that a check at every host call costs a nanosecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
