@@ -7,7 +7,8 @@ pub(crate) fn probe() -> Vec<u8> {
     bytes("probe")
 }
 
-fn bytes(name: &str) -> Vec<u8> {
+/// The guest of this name.
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/guests/{name}.wasm"));
     std::fs::read(&path)
         .unwrap_or_else(|e| panic!("{}: {e}; `cargo xtask guests` builds it", path.display()))

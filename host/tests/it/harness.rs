@@ -68,7 +68,19 @@ impl TestHost {
 
     /// Deploy the probe under a name.
     pub(crate) async fn push(&self, scope: &TenantScope, name: &str, grants: GrantSet) {
-        let upload = guests::probe().into();
+        self.push_component(scope, name, guests::probe(), grants)
+            .await;
+    }
+
+    /// Deploy a component under a name.
+    pub(crate) async fn push_component(
+        &self,
+        scope: &TenantScope,
+        name: &str,
+        component: Vec<u8>,
+        grants: GrantSet,
+    ) {
+        let upload = component.into();
         let accepted = self.host.app.uploads.accept(scope, upload).await.unwrap();
         let version = NewVersion {
             name: AgentName::new(name).unwrap(),

@@ -9,7 +9,9 @@
 
 mod api;
 mod cli;
+mod contract;
 mod demo;
+mod examples;
 mod guests;
 mod harness;
 mod intake;
