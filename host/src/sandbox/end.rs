@@ -82,7 +82,8 @@ pub(super) fn host_error(context: &'static str, error: &dyn std::fmt::Display) -
     TurnEnd::HostError(format!("the host failed at {context}"))
 }
 
-fn of_stop(stop: &Stop) -> TurnEnd {
+/// The host ended its run.
+pub(super) fn of_stop(stop: &Stop) -> TurnEnd {
     match stop {
         Stop::Cpu { .. } => TurnEnd::CpuExhausted,
         Stop::Limit(limit) => TurnEnd::LimitReached(limit.to_string()),

@@ -151,9 +151,13 @@ impl Runner {
         };
         let mut store = self.store(desk);
         let outcome = timeout_at(deadline, meter.run(enter(&loaded, &mut store, entry))).await;
-        let (desk, fences) = store.into_data().into_parts();
+        let state = store.into_data();
+        let checked = state.check();
+        let (desk, fences) = state.into_parts();
         let returned = match outcome {
-            Ok(Ok(Ok(returned))) => Ok(returned),
+            Ok(Ok(Ok(returned))) => checked
+                .map(|()| returned)
+                .map_err(|stop| end::of_stop(&stop)),
             Ok(Ok(Err(error))) => Err(end::of_error(&error, &fences, &shared.limits)),
             Ok(Err(Panicked(text))) => Err(end::host_error("a host function", &text)),
             Err(_elapsed) => Err(TurnEnd::TimedOut),
@@ -175,7 +179,8 @@ impl Runner {
         store.set_hostcall_fuel(limits.hostcall_bytes_max);
         store.set_max_component_handles(limits.handles_max);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |_| {
+        store.epoch_deadline_callback(move |store| {
+            store.data().check()?;
             meter.check()?;
             // Others get their turn at each tick, however long this guest may still run.
             Ok(UpdateDeadline::Yield(1))

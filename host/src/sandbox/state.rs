@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::Error;
-use crate::turn::{Turn, TurnEnd};
+use crate::turn::{LimitPassed, Turn, TurnEnd};
 
 use super::boundary::{ContextView, EventsView, Fault, RandomView, Stop, TurnView};
 use super::fences::Fences;
@@ -144,6 +144,8 @@ pub(super) struct GuestState {
     fences: Fences,
     /// Made when the guest first calls something of WASI: most agents never do.
     wasi: Option<Box<Wasi>>,
+    /// The limit of the turn that a call of WASI passed.
+    passed: Option<LimitPassed>,
 }
 
 impl GuestState {
@@ -153,6 +155,7 @@ impl GuestState {
             runner,
             fences,
             wasi: None,
+            passed: None,
         }
     }
 
@@ -187,13 +190,32 @@ impl GuestState {
         }
     }
 
+    /// WASI's side, for one call of it: each call counts against the turn's limit. The library offers no
+    /// place where the call itself could fail, so one too many is remembered. [`Self::check`] ends the
+    /// run at the next tick, and a guest that returns before it is not believed.
     pub(super) fn wasi(&mut self) -> &mut Wasi {
+        if let Some(turn) = self.desk.turn.as_deref_mut()
+            && let Err(limit) = turn.count_host_call(0)
+        {
+            self.passed = Some(limit);
+        }
         self.wasi.get_or_insert_with(|| {
             let stdio = Stdio::default();
             self.desk.stdio = Some(stdio.clone());
             let clock = self.desk.turn.as_ref().map(|turn| turn.clock());
             Box::new(Wasi::new(clock, &stdio, self.runner.limits()))
         })
+    }
+
+    /// Whether the guest may go on.
+    ///
+    /// # Errors
+    /// The limit that a call of WASI passed.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        match &self.passed {
+            Some(limit) => Err(Stop::Limit(limit.clone())),
+            None => Ok(()),
+        }
     }
 
     /// What is left after the run.

@@ -1,7 +1,8 @@
 //! WASI as far as it is linked: clocks, randomness, standard streams, and a filesystem with nothing in it.
 //!
 //! Invariant: no sockets, no preopened directory, no environment, no arguments. What is not listed in
-//! [`link`] does not link, so that a component that needs it is refused at upload.
+//! [`link`] does not link, so that a component that needs it is refused at upload. Every call passes
+//! through [`GuestState::wasi`] once, which counts it like a call of the contract's own functions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -13,7 +13,8 @@ pub struct TurnLimits {
     pub writes_max: usize,
     /// Bytes that staged events and writes may hold together: what the commit has to carry.
     pub output_bytes_max: usize,
-    /// Host functions that a turn may call. At 1 µs each this is 10 ms of host time.
+    /// Calls of host functions that a turn may make, WASI's included. At 1 µs each this is 10 ms of host
+    /// time.
     pub host_calls_max: u32,
     /// Bytes that a turn may pass into host functions, all calls together.
     pub host_bytes_max: usize,

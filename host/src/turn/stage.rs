@@ -297,7 +297,8 @@ impl Turn {
         }
     }
 
-    /// Count a call of a host function and what it passes in. Every host function calls this first.
+    /// Count a call of a host function and what it passes in. Every host function calls this first,
+    /// and every call of WASI passes here.
     ///
     /// # Errors
     /// When a limit is passed; the turn must end then, because a guest that goes on calling would keep

@@ -116,6 +116,32 @@ async fn host_objects() {
     .await;
 }
 
+/// They count like those of the contract, and with them.
+#[tokio::test]
+async fn calls_of_wasi() {
+    let many = "(loop $more (drop (call $now))
+        (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))
+                               (i32.const 10000)))) ";
+    let then = |more: &str| -> &'static str { format!("{many}{more}(i32.const 16)").leak() };
+    let limit = limit("turn_host_calls_max is 10000 calls");
+    check(&[
+        ("10,000 calls", guest(then(""), ""), TurnEnd::Done),
+        (
+            "10,001 calls, the last of another interface",
+            guest(then("(call $environment (i32.const 3072))"), ""),
+            limit.clone(),
+        ),
+        (
+            "calls without end",
+            guest("(loop $more (drop (call $now)) (br $more)) unreachable", ""),
+            limit,
+        ),
+    ])
+    .await;
+    let run = Bench::new(guest(then(""), "")).run().await;
+    assert_eq!(run.turn.finish().host_calls, 10_000);
+}
+
 #[tokio::test]
 async fn output_is_the_agents_log() {
     let bench = Bench::new(guest(
