@@ -276,7 +276,8 @@ pub trait DeliveryStore: Send + Sync {
     ) -> Result<Vec<Delivery>>;
     /// Retries with an order key, soonest first, whatever their time: at start these block their lanes.
     async fn parked(&self, scope: &TenantScope, limit: u32) -> Result<Vec<Delivery>>;
-    /// Retries whose time has come, soonest first. They stay due until they are committed or fail again.
+    /// Retries of active agents whose time has come, soonest first. They stay due until they are committed
+    /// or fail again; those of paused and quarantined agents wait without taking the others' places.
     async fn due(&self, scope: &TenantScope, now: Timestamp, limit: u32) -> Result<Vec<Delivery>>;
     /// Append scheduled events whose time has come, in one transaction; says how many.
     async fn fire_scheduled(&self, scope: &TenantScope, now: Timestamp, limit: u32) -> Result<u32>;

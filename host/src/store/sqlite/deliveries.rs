@@ -11,13 +11,14 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, para
 use super::SqliteStore;
 use super::append::{Batch, Draft, event};
 use super::pages::PAGE_ROWS_MAX;
-use super::rows::{Sql, from_json, to_u32, to_u64};
+use super::rows::{Sql, from_json, to_json, to_u32, to_u64};
 use super::writer::WriteTx;
 use crate::clock::Timestamp;
 use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, Label, Position};
 use crate::identity::TenantScope;
+use crate::registry::{AgentStatus, Directory};
 use crate::turn::{Delivery, DeliveryStore, QueueDepth};
 
 #[async_trait]
@@ -90,18 +91,14 @@ impl DeliveryStore for SqliteStore {
 
     async fn due(&self, scope: &TenantScope, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
         let tenant = self.tenant(scope).await?;
+        let waiting = not_active(&tenant.directory());
+        if waiting.is_empty() {
+            return tenant.read(|conn| due(conn, "[]", now, limit)).await;
+        }
+        // An agent that stands still may have any number of rows to pass over.
+        let waiting = to_json(&waiting)?;
         tenant
-            .read(|conn| {
-                read_all(
-                    conn.prepare_cached(
-                        "SELECT e.position, e.envelope, d.agent, d.attempts_failed, d.host_deaths, d.due_ms
-                         FROM deliveries d INDEXED BY deliveries_by_due
-                         CROSS JOIN events e ON e.position = d.position
-                         WHERE d.due_ms <= ?1 ORDER BY d.due_ms LIMIT ?2",
-                    ),
-                    params![now.0, rows_max(limit)],
-                )
-            })
+            .scan(move |conn| due(conn, &waiting, now, limit))
             .await
     }
 
@@ -146,6 +143,30 @@ impl DeliveryStore for SqliteStore {
         let tenant = self.tenant(scope).await?;
         tenant.scan(depth).await
     }
+}
+
+/// Agents that get no turns for now.
+fn not_active(directory: &Directory) -> Vec<i64> {
+    let agents = directory.agents();
+    let waiting = agents.filter(|agent| agent.status != AgentStatus::Active);
+    waiting.map(|agent| agent.id.0).collect()
+}
+
+/// Retries that are due, but those of agents that are `waiting`, a JSON array of their numbers. Chosen in
+/// the index alone, so that passing over a row does not read it.
+fn due(conn: &Connection, waiting: &str, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
+    read_all(
+        conn.prepare_cached(
+            "SELECT e.position, e.envelope, d.agent, d.attempts_failed, d.host_deaths, d.due_ms
+             FROM (SELECT agent, position FROM deliveries INDEXED BY deliveries_by_due
+                   WHERE due_ms <= ?1 AND agent NOT IN (SELECT value FROM json_each(?2))
+                   ORDER BY due_ms, agent, position LIMIT ?3) chosen
+             CROSS JOIN deliveries d ON d.agent = chosen.agent AND d.position = chosen.position
+             CROSS JOIN events e ON e.position = d.position
+             ORDER BY d.due_ms, d.agent, d.position",
+        ),
+        params![now.0, waiting, rows_max(limit)],
+    )
 }
 
 /// One delivery.

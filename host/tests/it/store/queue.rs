@@ -4,6 +4,7 @@ use warren::clock::{Clock, Timestamp};
 use warren::error::Error;
 use warren::events::{Json, NewEvent};
 use warren::id::{AgentId, EventId, Label, Position};
+use warren::registry::{Agent, AgentStatus};
 use warren::store::sqlite::SCHEDULED_EVENTS_MAX;
 use warren::turn::{CommitOutcome, Delivery, QueueDepth};
 
@@ -12,6 +13,7 @@ use super::{Fixture, event, event_in, on_every_store};
 on_every_store! {
     pending_is_read_in_order_from_a_place,
     a_retry_waits_for_its_time,
+    retries_of_agents_that_stand_still_take_no_places,
     a_lane_shows_retries_and_all_behind_them,
     parked_are_the_retries_of_lanes,
     a_scheduled_event_is_appended_once_when_due,
@@ -62,6 +64,41 @@ async fn a_retry_waits_for_its_time(f: &Fixture) {
         (status[0].state, status[0].attempts_failed, status[0].due),
         ("retrying", 1, Some(later))
     );
+}
+
+async fn retries_of_agents_that_stand_still_take_no_places(f: &Fixture) {
+    let mut all = Vec::new();
+    for (name, event_type) in [("paused", "a"), ("broken", "b"), ("worker", "c")] {
+        all.push(f.deploy(name, &[event_type]).await);
+        f.publish(
+            (0..2)
+                .map(|n| event(&format!("{name}{n}"), event_type))
+                .collect(),
+        )
+        .await;
+    }
+    let now = f.clock.now();
+    for agent in &all {
+        for delivery in f.pending(agent).await {
+            let failure = f.failure_of(agent, &delivery, Some(now));
+            f.turns.fail(&f.scope, failure).await.unwrap();
+        }
+    }
+    let set = async |agent: &Agent, status| {
+        let done = f
+            .agents
+            .set_status(&f.scope, &agent.name, status, now)
+            .await;
+        done.unwrap();
+    };
+    let due = async |limit| positions(&f.deliveries.due(&f.scope, now, limit).await.unwrap());
+    assert_eq!(due(10).await, [1, 2, 3, 4, 5, 6]);
+    set(&all[0], AgentStatus::Paused).await;
+    let reason = "it took the host down".to_owned();
+    set(&all[1], AgentStatus::Quarantined { reason }).await;
+    assert_eq!(due(2).await, [5, 6], "not the first four");
+    set(&all[0], AgentStatus::Active).await;
+    assert_eq!(due(10).await, [1, 2, 5, 6]);
 }
 
 async fn a_lane_shows_retries_and_all_behind_them(f: &Fixture) {
