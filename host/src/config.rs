@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::{AdminKey, ApiLimits};
 use crate::dispatch::DispatchLimits;
 use crate::error::{Error, Result};
-use crate::host::HostSettings;
+use crate::host::{HostSettings, RetentionSettings};
 use crate::sandbox::SandboxLimits;
 use crate::sandbox::intake::IntakeSettings;
 use crate::store::sqlite::SqliteSettings;
@@ -58,6 +58,8 @@ pub struct Config {
     pub dispatch: DispatchLimits,
     /// How the embedded store is run.
     pub store: SqliteSettings,
+    /// What is forgotten, and when.
+    pub retention: RetentionSettings,
     /// The operator's key, from the environment.
     #[serde(skip)]
     pub admin_key: Option<OperatorSecret>,
@@ -75,6 +77,7 @@ impl Default for Config {
             turn: TurnLimits::default(),
             dispatch: DispatchLimits::default(),
             store: SqliteSettings::default(),
+            retention: RetentionSettings::default(),
             admin_key: None,
         }
     }
@@ -145,6 +148,7 @@ impl Config {
             turn: self.turn,
             dispatch: self.dispatch,
             store: self.store,
+            retention: self.retention,
             api: self.api,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: parts are opened from the store upwards and closed the other way round, so that nothing
 //! is asked to work on something that has gone. Whoever needs a whole host (the CLI, the benchmark, the
-//! tests) opens it here; what listens on a socket is `api`'s.
+//! tests) opens it here; what listens on a socket is `api`'s. What nobody needs any more is swept from here,
+//! because it is a matter of the adapters.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +28,12 @@ use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::telemetry::Metrics;
 use crate::turn::{Services, Turn, TurnLimits};
 
+mod sweep;
+
+pub use sweep::RetentionSettings;
+
+use sweep::{Sweeper, Sweeping};
+
 /// The file of running turns, in the data directory.
 const RUNNING_FILE: &str = "running";
 
@@ -47,6 +54,8 @@ pub struct HostSettings {
     pub dispatch: DispatchLimits,
     /// How the embedded store is run.
     pub store: SqliteSettings,
+    /// What is forgotten.
+    pub retention: RetentionSettings,
     /// What a client may ask for.
     pub api: ApiLimits,
 }
@@ -62,6 +71,7 @@ impl HostSettings {
             turn: TurnLimits::default(),
             dispatch: DispatchLimits::default(),
             store: SqliteSettings::default(),
+            retention: RetentionSettings::default(),
             api: ApiLimits::default(),
         }
     }
@@ -80,6 +90,8 @@ pub struct Host {
     /// What turns read from.
     pub services: Arc<Services>,
     recovery: Option<Recovery>,
+    retention: RetentionSettings,
+    sweeping: Option<Sweeping>,
 }
 
 impl Host {
@@ -152,6 +164,8 @@ impl Host {
             sandbox,
             services,
             recovery: Some(recovery),
+            retention: settings.retention,
+            sweeping: None,
         })
     }
 
@@ -159,16 +173,25 @@ impl Host {
     pub async fn start(&mut self) -> Result<()> {
         if let Some(recovery) = self.recovery.take() {
             self.dispatcher.start(recovery).await?;
+            let sweeper = Sweeper {
+                store: Arc::clone(&self.store),
+                clock: Arc::clone(&self.app.clock),
+                settings: self.retention,
+            };
+            self.sweeping = Some(sweeper.start());
         }
         self.app.health.set_recovered();
         Ok(())
     }
 
-    /// Take nothing more, finish what runs, close the store. Says how many turns had to be dropped;
+    /// Take nothing more, end the sweep, finish what runs, close the store. Says how many turns had to be dropped;
     /// their deliveries are in the store.
     pub async fn stop(self) -> usize {
         crash::point(Point::ShutdownBegun);
         self.app.health.drain();
+        if let Some(sweeping) = self.sweeping {
+            sweeping.stop().await;
+        }
         let dropped = self.dispatcher.drain().await;
         self.store.close();
         dropped

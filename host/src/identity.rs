@@ -1,7 +1,8 @@
 //! Who is asking: tenants, API keys, and the [`TenantScope`] that every touch of data begins with.
 //!
-//! Invariant: a scope is built in two places only, the auth extractor (`api::auth`) and the dispatcher,
-//! and cannot be changed afterwards. There is no `Default` and no conversion from a [`TenantId`].
+//! Invariant: a scope is built for others in two places only, the auth extractor (`api::auth`) and the
+//! dispatcher; for the host itself, in the dispatcher and the sweep. It cannot be changed afterwards.
+//! There is no `Default` and no conversion from a [`TenantId`].
 //! This module knows nothing of HTTP or SQL.
 
 use std::sync::Arc;
@@ -80,7 +81,7 @@ impl TenantScope {
         }
     }
 
-    /// For the dispatcher's own work on a tenant's queue. Only the dispatcher calls this.
+    /// For the host's own work on a tenant's queue and log. Only the dispatcher and the sweep call this.
     pub fn for_dispatch(tenant: TenantId) -> Self {
         Self {
             tenant,

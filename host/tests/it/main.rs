@@ -16,6 +16,7 @@ mod guests;
 mod harness;
 mod intake;
 mod kill;
+mod retention;
 mod store;
 mod tidy;
 mod turns;
