@@ -90,7 +90,7 @@ pub struct Host {
     /// What turns read from.
     pub services: Arc<Services>,
     recovery: Option<Recovery>,
-    retention: RetentionSettings,
+    sweeper: Option<Sweeper>,
     sweeping: Option<Sweeping>,
 }
 
@@ -113,17 +113,13 @@ impl Host {
         let source: Arc<dyn ArtifactSource> = Arc::<Artifacts>::clone(&artifacts);
         let sandbox = Sandbox::new(settings.sandbox, source)?;
         let intake = Intake::new(artifacts, Arc::clone(&sandbox))?;
-        let services = Arc::new(Services {
+        let services = services(&store, &clock);
+        let sweeper = Sweeper {
+            store: Arc::clone(&store),
+            intake: Arc::clone(&intake),
             clock: Arc::clone(&clock),
-            ids: store.id_key(),
-            agents: Arc::<SqliteStore>::clone(&store),
-            catalog: Arc::<SqliteStore>::clone(&store),
-            working: Arc::<SqliteStore>::clone(&store),
-            knowledge: Arc::<SqliteStore>::clone(&store),
-            episodes: Arc::<SqliteStore>::clone(&store),
-            procedures: Arc::<SqliteStore>::clone(&store),
-            schemas: SchemaCache::default(),
-        });
+            settings: settings.retention,
+        };
         let parts = Parts {
             admin: Arc::<SqliteStore>::clone(&store),
             deliveries: Arc::<SqliteStore>::clone(&store),
@@ -164,7 +160,7 @@ impl Host {
             sandbox,
             services,
             recovery: Some(recovery),
-            retention: settings.retention,
+            sweeper: Some(sweeper),
             sweeping: None,
         })
     }
@@ -173,13 +169,8 @@ impl Host {
     pub async fn start(&mut self) -> Result<()> {
         if let Some(recovery) = self.recovery.take() {
             self.dispatcher.start(recovery).await?;
-            let sweeper = Sweeper {
-                store: Arc::clone(&self.store),
-                clock: Arc::clone(&self.app.clock),
-                settings: self.retention,
-            };
-            self.sweeping = Some(sweeper.start());
         }
+        self.sweeping = self.sweeper.take().map(Sweeper::start);
         self.app.health.set_recovered();
         Ok(())
     }
@@ -196,6 +187,20 @@ impl Host {
         self.store.close();
         dropped
     }
+}
+
+fn services(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Arc<Services> {
+    Arc::new(Services {
+        clock: Arc::clone(clock),
+        ids: store.id_key(),
+        agents: Arc::<SqliteStore>::clone(store),
+        catalog: Arc::<SqliteStore>::clone(store),
+        working: Arc::<SqliteStore>::clone(store),
+        knowledge: Arc::<SqliteStore>::clone(store),
+        episodes: Arc::<SqliteStore>::clone(store),
+        procedures: Arc::<SqliteStore>::clone(store),
+        schemas: SchemaCache::default(),
+    })
 }
 
 /// The sandbox as the dispatcher knows it.

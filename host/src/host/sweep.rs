@@ -1,8 +1,10 @@
-//! Forgets in the background what nobody needs any more: old events, with their turns.
+//! Forgets in the background what nobody needs any more: old events with their turns, and components that
+//! no agent has.
 //!
 //! Invariant: one small transaction at a time, each of which shares its commit with publishers and turns,
 //! and a pause after it, so that nobody waits for a sweep longer than for a neighbour. What fails is left
-//! for the next pass. Which events may go is the store's to decide.
+//! for the next pass. Which events may go is the store's to decide. A component goes only if all tenants
+//! could be asked, and none that was uploaded within [`UNUSED_MS`]: it is deployed after it is uploaded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::clock::{Clock, Timestamp, millis};
 use crate::error::{Error, Result};
 use crate::id::{Position, TenantName};
 use crate::identity::{AdminStore, Tenant, TenantScope};
+use crate::sandbox::intake::Intake;
 use crate::store::sqlite::{RETENTION_DAYS, SWEPT_EVENTS_MAX, SqliteStore};
 
 /// Shortest time between two passes, whatever the settings say: each looks at every tenant.
@@ -23,6 +26,8 @@ const INTERVAL_MIN: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Tenants whose names are in memory at a time.
 const TENANTS_PAGE: u32 = 100;
+/// How old an upload is before it counts as never deployed. A push has minutes from the one to the other.
+const UNUSED_MS: u64 = 60 * 60 * 1_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What is forgotten, and how often it is looked for.
@@ -52,14 +57,19 @@ impl Default for RetentionSettings {
 impl RetentionSettings {
     /// Events from before this may go.
     fn events_before(&self, now: Timestamp) -> Option<Timestamp> {
-        let ms = i64::try_from(self.days.saturating_mul(DAY_MS)).unwrap_or(i64::MAX);
-        (ms > 0).then(|| Timestamp(now.0.saturating_sub(ms)))
+        (self.days > 0).then(|| earlier(now, self.days.saturating_mul(DAY_MS)))
     }
+}
+
+fn earlier(now: Timestamp, ms: u64) -> Timestamp {
+    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+    Timestamp(now.0.saturating_sub(ms))
 }
 
 /// What a sweep works with.
 pub(super) struct Sweeper {
     pub(super) store: Arc<SqliteStore>,
+    pub(super) intake: Arc<Intake>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: RetentionSettings,
 }
@@ -96,6 +106,9 @@ impl Sweeper {
         let interval = self.settings.interval.max(INTERVAL_MIN);
         loop {
             self.forget_events(closing).await;
+            if let Err(error) = self.forget_components(closing).await {
+                tracing::warn!(%error, "unused components were not forgotten");
+            }
             if closed_within(interval, closing).await {
                 return;
             }
@@ -160,11 +173,28 @@ impl Sweeper {
             }
         }
     }
+
+    /// Remove components that were never deployed, or that no version of an agent has any more.
+    async fn forget_components(&self, closing: &CancellationToken) -> Result<()> {
+        let before = earlier(self.clock.now(), UNUSED_MS);
+        let old = self.intake.accepted_before(before).await?;
+        for digest in self.store.unused(old).await? {
+            if closing.is_cancelled() {
+                break;
+            }
+            if self.intake.forget(digest, before).await? {
+                tracing::debug!(component.digest = %digest, "an unused component was forgotten");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Wait, and say whether the host closed meanwhile.
 async fn closed_within(time: Duration, closing: &CancellationToken) -> bool {
-    tokio::time::timeout(time, closing.cancelled()).await.is_ok()
+    tokio::time::timeout(time, closing.cancelled())
+        .await
+        .is_ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! in this process, and the encoder and the compiler only in a child ([`child`]). Nothing that fails is
 //! kept. It knows no tenant: what it does and how long it takes is the same whoever uploaded what before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::registry::Manifest;
@@ -141,6 +142,38 @@ impl Intake {
             compile_ms: kept.compile_ms,
             artifact_bytes: kept.artifact_bytes,
         })
+    }
+
+    /// Components that were accepted last before `before`, whoever uploaded them.
+    ///
+    /// # Errors
+    /// `Unavailable` if they cannot be listed.
+    pub async fn accepted_before(self: &Arc<Self>, before: Timestamp) -> Result<HashSet<Digest>> {
+        let artifacts = Arc::clone(&self.artifacts);
+        tokio::task::spawn_blocking(move || artifacts.kept_before(before))
+            .await
+            .map_err(|e| Error::internal("listing components", e))?
+    }
+
+    /// Forget a component that no agent has, unless it was accepted again since `before`: then somebody is
+    /// about to deploy it. Says whether it is gone.
+    ///
+    /// # Errors
+    /// `Unavailable` if it cannot be removed.
+    pub async fn forget(self: &Arc<Self>, digest: Digest, before: Timestamp) -> Result<bool> {
+        let turn = self.in_hand.of(digest);
+        let _turn = turn.lock().await;
+        let artifacts = Arc::clone(&self.artifacts);
+        let forget = move || {
+            let old = artifacts.was_kept_before(digest, before);
+            if old {
+                artifacts.remove(digest)?;
+            }
+            Ok(old)
+        };
+        tokio::task::spawn_blocking(forget)
+            .await
+            .map_err(|e| Error::internal("forgetting a component", e))?
     }
 
     fn build(&self, digest: Digest, upload: &[u8]) -> Result<Kept> {

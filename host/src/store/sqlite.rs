@@ -23,6 +23,7 @@ mod agents;
 mod append;
 mod catalog;
 mod columns;
+mod components;
 mod connect;
 mod datadir;
 mod deliveries;

@@ -1,13 +1,17 @@
 //! What a host forgets by itself.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use warren::clock::{SimClock, Timestamp};
+use warren::clock::{SimClock, SystemClock, Timestamp};
 use warren::host::RetentionSettings;
-use warren::id::EventId;
+use warren::id::{AgentName, Digest, EventId};
+use warren::registry::GrantSet;
 
+use crate::guests;
 use crate::harness::TestHost;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -40,4 +44,52 @@ async fn old_events_are_forgotten_in_the_background_and_young_ones_are_not() {
 
 async fn is_there(host: &TestHost, event: &EventId) -> bool {
     host.host.app.events.get(&host.tenant, event).await.is_ok()
+}
+
+/// What is uploaded takes room until it is deployed, which may never happen.
+#[tokio::test(flavor = "multi_thread")]
+async fn components_that_no_agent_has_are_forgotten_when_they_are_old() {
+    let host = TestHost::with(Arc::new(SystemClock), |settings| {
+        settings.retention.interval = Duration::ZERO;
+    })
+    .await;
+    let [probe, never, young, deleted] =
+        ["probe", "greeter", "mailer", "parcels"].map(|name| Digest::of(&guests::bytes(name)));
+    for name in ["greeter", "mailer"] {
+        let upload = guests::bytes(name).into();
+        let accepted = host.host.app.uploads.accept(&host.tenant, upload).await;
+        accepted.unwrap();
+    }
+    host.push_component(
+        &host.tenant,
+        "parcels",
+        guests::bytes("parcels"),
+        GrantSet::all(),
+    )
+    .await;
+    let name = AgentName::new("parcels").unwrap();
+    host.host
+        .app
+        .agents
+        .delete(&host.tenant, &name)
+        .await
+        .unwrap();
+    let dir = |digest| host.host.store.data_dir().component(digest);
+    for digest in [probe, never, deleted] {
+        age(dir(digest));
+    }
+    while dir(never).exists() || dir(deleted).exists() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(dir(young).exists(), "somebody may be about to deploy it");
+    assert!(dir(probe).exists(), "an agent has it");
+    host.stop().await;
+}
+
+/// Date a component as if it had been uploaded an hour and a minute earlier.
+fn age(dir: PathBuf) {
+    let dir = File::open(dir).unwrap();
+    let now = dir.metadata().and_then(|data| data.modified());
+    let then = now.unwrap() - Duration::from_mins(61);
+    dir.set_modified(then).unwrap();
 }

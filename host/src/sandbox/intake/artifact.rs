@@ -10,13 +10,16 @@
 //! are given away. What is missing, stale or damaged is made again from the upload. Paths are built from
 //! digests and nothing else.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use tempfile::NamedTempFile;
 
+use crate::clock::Timestamp;
 use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::id::Digest;
@@ -111,6 +114,37 @@ impl Artifacts {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(unusable(&e)),
             _ => sync_dir(&self.root).map_err(|e| unusable(&e)),
         }
+    }
+
+    /// Components that were kept last before `before`. Blocks.
+    ///
+    /// # Errors
+    /// `Unavailable` if the directory cannot be read.
+    pub(super) fn kept_before(&self, before: Timestamp) -> Result<HashSet<Digest>> {
+        let mut found = HashSet::new();
+        for entry in fs::read_dir(&self.root).map_err(|e| unusable(&e))? {
+            let name = entry.map_err(|e| unusable(&e))?.file_name();
+            // What has another name is not ours to forget.
+            let digest = name
+                .to_str()
+                .and_then(|hex| format!("sha256:{hex}").parse().ok());
+            if let Some(digest) = digest
+                && self.was_kept_before(digest, before)
+            {
+                found.insert(digest);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a component is there and was kept last before `before`. Keeping it renames files into its
+    /// directory, which dates the directory.
+    pub(super) fn was_kept_before(&self, digest: Digest, before: Timestamp) -> bool {
+        let dated = fs::metadata(self.path(digest)).and_then(|data| data.modified());
+        dated.is_ok_and(|at| {
+            let age = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(age.as_millis()).is_ok_and(|ms| ms < before.0)
+        })
     }
 
     pub(super) fn settings(&self) -> &IntakeSettings {
