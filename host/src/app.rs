@@ -200,6 +200,10 @@ pub struct ApiLimits {
     /// Time to send the head of a request: what a slow client may hold a connection for.
     #[serde(rename = "header_read_ms", with = "millis")]
     pub header_read: Duration,
+    /// Time that a client may take no byte of an answer that waits for it. A stream ends by it too: its
+    /// client goes on from where it was.
+    #[serde(rename = "write_stall_ms", with = "millis")]
+    pub write_stall: Duration,
     /// Bytes of the head of a request.
     pub header_bytes_max: usize,
     /// Time from the head of a request to the head of its answer.
@@ -233,6 +237,7 @@ impl Default for ApiLimits {
             component_bytes_max: 32 * 1024 * 1024,
             connections_max: 16_384,
             header_read: Duration::from_secs(10),
+            write_stall: Duration::from_secs(30),
             header_bytes_max: 32 * 1024,
             request: Duration::from_secs(30),
             slow_request: Duration::from_secs(330),

@@ -1,7 +1,8 @@
 //! The listening side: connections, their limits, and an orderly end.
 //!
 //! Invariant: every connection is a tracked task that holds one of `connections_max` permits, has a limit
-//! on how long its head may take, and is told to finish when the host drains.
+//! on how long its head may take and on how long its answer may wait for a reader, and is told to finish
+//! when the host drains.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,10 @@ use tower::ServiceExt;
 
 use crate::app::{ApiLimits, App};
 use crate::error::{Error, Result};
+
+mod patience;
+
+use patience::Patience;
 
 /// Requests at once on one HTTP/2 connection.
 const HTTP2_STREAMS_MAX: u32 = 256;
@@ -117,9 +122,10 @@ impl Server {
             .router
             .clone()
             .map_request(|request: Request<Incoming>| request.map(Body::new));
+        let socket = TokioIo::new(Patience::new(socket, self.app.limits.write_stall));
         let connection = self
             .builder
-            .serve_connection(TokioIo::new(socket), TowerToHyperService::new(service));
+            .serve_connection(socket, TowerToHyperService::new(service));
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
