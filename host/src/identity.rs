@@ -160,6 +160,8 @@ pub trait AdminStore: Send + Sync {
     async fn list_tenants(&self, after: Option<TenantName>, limit: u32) -> Result<Vec<Tenant>>;
     /// `NotFound` if there is none of that name.
     async fn get_tenant(&self, name: &TenantName) -> Result<Tenant>;
+    /// `NotFound` if there is none of this id.
+    async fn find_tenant(&self, id: TenantId) -> Result<Tenant>;
     /// Every tenant's id and weight, for the dispatcher at start.
     async fn all_tenants(&self) -> Result<Vec<Tenant>>;
     /// Remove a tenant, its keys and its directory: nothing of it is left.

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::error::Error;
 use crate::id::{KeyName, TenantName};
 use crate::identity::{ApiKey, ApiKeySecret};
 
@@ -94,11 +93,7 @@ pub(crate) async fn whoami(
     caller: Caller,
 ) -> ApiResult<Json<WhoamiView>> {
     let scope = &caller.scope;
-    let tenants = api.app.admin.all_tenants().await?;
-    let tenant = tenants
-        .into_iter()
-        .find(|tenant| tenant.id == scope.tenant())
-        .ok_or_else(|| Error::not_found("tenant", scope.tenant().to_string()))?;
+    let tenant = api.app.admin.find_tenant(scope.tenant()).await?;
     Ok(Json(WhoamiView {
         tenant: tenant.name,
         tenant_id: tenant.id,

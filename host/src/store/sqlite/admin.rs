@@ -74,6 +74,10 @@ impl AdminStore for SqliteStore {
         self.host.call(move |conn| tenant(conn, &name)).await
     }
 
+    async fn find_tenant(&self, id: TenantId) -> Result<Tenant> {
+        self.host.call(move |conn| tenant_of(conn, id)).await
+    }
+
     async fn all_tenants(&self) -> Result<Vec<Tenant>> {
         self.host
             .call(|conn| tenants(conn, "ORDER BY name", params![]))
@@ -184,6 +188,13 @@ fn tenant(conn: &Connection, name: &TenantName) -> Result<Tenant> {
     tenants(conn, "WHERE name = ?1", params![name.as_str()])?
         .pop()
         .ok_or_else(|| Error::not_found("tenant", name.as_str()))
+}
+
+fn tenant_of(conn: &Connection, id: TenantId) -> Result<Tenant> {
+    let id = id.to_string();
+    tenants(conn, "WHERE id = ?1", params![id])?
+        .pop()
+        .ok_or_else(|| Error::not_found("tenant", id))
 }
 
 fn tenants(conn: &Connection, rest: &str, params: impl rusqlite::Params) -> Result<Vec<Tenant>> {

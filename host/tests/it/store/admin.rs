@@ -9,7 +9,7 @@ use warren::identity::{ApiKey, ApiKeySecret, KeyHasher, Tenant};
 use super::{Fixture, create_tenant, event, on_every_store};
 
 on_every_store![
-    a_tenant_is_found_by_its_name_until_it_is_deleted,
+    a_tenant_is_found_by_its_name_and_id_until_it_is_deleted,
     names_are_taken_once,
     tenants_are_listed_page_by_page,
     nothing_of_a_deleted_tenant_is_left,
@@ -43,7 +43,7 @@ fn key(tenant: TenantId, text: &str) -> (ApiKeySecret, ApiKey) {
     (secret, key)
 }
 
-async fn a_tenant_is_found_by_its_name_until_it_is_deleted(f: &Fixture) {
+async fn a_tenant_is_found_by_its_name_and_id_until_it_is_deleted(f: &Fixture) {
     let made = tenant("bolt");
     f.admin.create_tenant(made.clone()).await.unwrap();
     let found = f.admin.get_tenant(&made.name).await.unwrap();
@@ -51,9 +51,15 @@ async fn a_tenant_is_found_by_its_name_until_it_is_deleted(f: &Fixture) {
         (found.id, found.name, found.created, found.weight),
         (made.id, made.name.clone(), made.created, made.weight)
     );
+    let found = f.admin.find_tenant(made.id).await.unwrap();
+    assert_eq!(found.name, made.name);
     f.admin.delete_tenant(&made.name).await.unwrap();
-    let gone = f.admin.get_tenant(&made.name).await;
-    assert!(matches!(gone, Err(Error::NotFound { .. })));
+    for gone in [
+        f.admin.get_tenant(&made.name).await,
+        f.admin.find_tenant(made.id).await,
+    ] {
+        assert!(matches!(gone, Err(Error::NotFound { .. })));
+    }
     let again = f.admin.delete_tenant(&made.name).await;
     assert!(matches!(again, Err(Error::NotFound { .. })));
     let told: Vec<_> = f
