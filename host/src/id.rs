@@ -3,6 +3,7 @@
 //! Invariant: a value of one of these types is safe in a path, a subject, a log line and a header,
 //! because none can hold a control character, a space or anything outside visible ASCII.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -47,6 +48,13 @@ macro_rules! text_id {
 
             /// The text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        // Ordered and hashed as its text, so that maps can be asked by a text that need not be a value.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct DefinitionParams {
     actionable: bool,
     /// Continue after this type.
     after: Option<String>,
-    /// Rows of the page, 1 to 100.
+    /// Rows of the page, 1 to 100. A type on several topics comes whole, with up to seven rows more.
     limit: Option<u32>,
 }
 
@@ -132,6 +132,7 @@ impl Api {
         let directory = self.app.agents.directory(scope).await?;
         directory
             .declared(event_type)
+            .cloned()
             .map(view)
             .ok_or_else(|| Error::not_found("event definition", event_type.as_str()))
     }

@@ -2,12 +2,13 @@
 //! without a query by everything that routes events.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::id::{AgentId, AgentName, EventType};
 
+use super::search::Declared;
 use super::{Agent, AgentKind, AgentStatus, EventDefinition};
 
 /// Everything about a tenant's agents as of one commit.
@@ -17,6 +18,8 @@ pub struct Directory {
     by_id: HashMap<AgentId, Arc<Agent>>,
     subscribers: HashMap<(Topic, EventType), Arc<[AgentId]>>,
     definitions: BTreeMap<EventType, EventDefinition>,
+    /// What `search` puts together of all of these.
+    pub(super) declared: OnceLock<Declared>,
 }
 
 impl Directory {
@@ -41,6 +44,7 @@ impl Directory {
                 .into_iter()
                 .map(|d| (d.event_type.clone(), d))
                 .collect(),
+            declared: OnceLock::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Finding agents and event types in a [`Directory`].
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -46,7 +47,7 @@ pub struct EventQuery {
     pub text: Option<String>,
     /// Only those that some active agent consumes.
     pub actionable: bool,
-    /// At most this many, 1 to [`FIND_LIMIT_MAX`].
+    /// At most this many, 1 to [`FIND_LIMIT_MAX`], but the last type comes whole.
     pub limit: u32,
     /// Continue after this type.
     pub after: Option<String>,
@@ -87,7 +88,8 @@ impl Directory {
             .collect())
     }
 
-    /// Event types that match, by type.
+    /// Event types that match, by type. A type that is declared on several topics comes whole, so the last
+    /// one may bring up to seven rows more than the limit: a list is continued after a type.
     ///
     /// # Errors
     /// `Invalid` for a limit out of range or an unknown topic.
@@ -99,47 +101,61 @@ impl Directory {
             .map(str::parse::<Topic>)
             .transpose()?;
         let after = query.after.as_deref().unwrap_or_default();
-        Ok(self
-            .declared_events()
-            .into_values()
-            .filter(|found| found.event_type.as_str() > after)
-            .filter(|found| topic.is_none_or(|topic| topic == found.topic))
-            .filter(|found| found.actionable || !query.actionable)
-            .filter(|found| contains(found.event_type.as_str(), query.event_type.as_deref()))
-            .filter(|found| has_words(&found.description, query.text.as_deref()))
-            .take(limit)
-            .collect())
+        let rest = (Bound::Excluded(after), Bound::Unbounded);
+        let mut page = Vec::new();
+        for (_, topics) in self.declared_events().range::<str, _>(rest) {
+            if page.len() >= limit {
+                break;
+            }
+            let found = topics.values().filter(|found| {
+                topic.is_none_or(|topic| topic == found.topic) && query.matches(found)
+            });
+            page.extend(found.cloned());
+        }
+        Ok(page)
     }
 
     /// What is declared of this event type: on the topic of its definition, if it has one.
-    pub fn declared(&self, event_type: &EventType) -> Option<FoundEvent> {
-        let topic = self.definition(event_type).map(|d| d.topic);
-        self.declared_events()
-            .into_values()
-            .find(|found| found.event_type == *event_type && topic.is_none_or(|t| t == found.topic))
+    pub fn declared(&self, event_type: &EventType) -> Option<&FoundEvent> {
+        let topics = self.declared_events().get(event_type)?;
+        match self.definition(event_type) {
+            Some(definition) => topics.get(&definition.topic),
+            None => topics.values().next(),
+        }
     }
 
-    fn declared_events(&self) -> Declared {
-        let mut all = Declared::new();
-        for definition in self.definitions() {
-            let found = slot(&mut all, &definition.event_type, definition.topic);
-            found.description.clone_from(&definition.description);
-            found.schema.clone_from(&definition.schema);
-        }
-        for agent in self.agents() {
-            for wanted in &agent.manifest.subscriptions {
-                let found = slot(&mut all, &wanted.event_type, wanted.topic);
-                describe(found, &wanted.description);
-                found.consumers.push(agent.name.clone());
-                found.actionable |= agent.status == AgentStatus::Active;
+    /// Put together when it is first asked for: agents change seldom, and most tenants never ask.
+    fn declared_events(&self) -> &Declared {
+        self.declared.get_or_init(|| {
+            let mut all = Declared::new();
+            for definition in self.definitions() {
+                let found = slot(&mut all, &definition.event_type, definition.topic);
+                found.description.clone_from(&definition.description);
+                found.schema.clone_from(&definition.schema);
             }
-            for made in &agent.manifest.produces {
-                let found = slot(&mut all, &made.event_type, made.topic);
-                describe(found, &made.description);
-                found.producers.push(agent.name.clone());
+            for agent in self.agents() {
+                for wanted in &agent.manifest.subscriptions {
+                    let found = slot(&mut all, &wanted.event_type, wanted.topic);
+                    describe(found, &wanted.description);
+                    found.consumers.push(agent.name.clone());
+                    found.actionable |= agent.status == AgentStatus::Active;
+                }
+                for made in &agent.manifest.produces {
+                    let found = slot(&mut all, &made.event_type, made.topic);
+                    describe(found, &made.description);
+                    found.producers.push(agent.name.clone());
+                }
             }
-        }
-        all
+            all
+        })
+    }
+}
+
+impl EventQuery {
+    fn matches(&self, found: &FoundEvent) -> bool {
+        (found.actionable || !self.actionable)
+            && contains(found.event_type.as_str(), self.event_type.as_deref())
+            && has_words(&found.description, self.text.as_deref())
     }
 }
 
@@ -170,19 +186,20 @@ impl AgentQuery {
     }
 }
 
-type Declared = BTreeMap<(EventType, Topic), FoundEvent>;
+/// Everything that is declared, by type and topic.
+pub(super) type Declared = BTreeMap<EventType, BTreeMap<Topic, FoundEvent>>;
 
 fn slot<'a>(all: &'a mut Declared, event_type: &EventType, topic: Topic) -> &'a mut FoundEvent {
-    all.entry((event_type.clone(), topic))
-        .or_insert_with(|| FoundEvent {
-            event_type: event_type.clone(),
-            topic,
-            description: String::new(),
-            schema: None,
-            actionable: false,
-            consumers: Vec::new(),
-            producers: Vec::new(),
-        })
+    let topics = all.entry(event_type.clone()).or_default();
+    topics.entry(topic).or_insert_with(|| FoundEvent {
+        event_type: event_type.clone(),
+        topic,
+        description: String::new(),
+        schema: None,
+        actionable: false,
+        consumers: Vec::new(),
+        producers: Vec::new(),
+    })
 }
 
 fn describe(found: &mut FoundEvent, description: &str) {

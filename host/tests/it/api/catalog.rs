@@ -85,6 +85,48 @@ async fn declared_types_are_found_with_who_speaks_them() {
     assert_eq!(say["consumers"], json!(["echo"]));
 }
 
+/// A list goes on after a type, so no page may end in the middle of one.
+#[tokio::test]
+async fn a_type_on_several_topics_is_not_split_between_pages() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    acme.push("echo", "echo", &["ask", "say", "shout"])
+        .await
+        .ok();
+    let definition = json!({ "topic": "business-facts" });
+    acme.put("/v1/event-definitions/say", &definition)
+        .await
+        .ok();
+    for limit in 1..=4 {
+        let mut seen = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("/v1/event-definitions?limit={limit}{after}");
+            let page = acme.get(&path).await.ok();
+            let items = page["items"].as_array().unwrap().iter();
+            let word = |item: &Value, name| item[name].as_str().unwrap().to_owned();
+            seen.extend(items.map(|item| (word(item, "type"), word(item, "topic"))));
+            let Some(next) = page["next"].as_str() else {
+                break;
+            };
+            after = format!("&after={next}");
+        }
+        let expect = [
+            ("ask", "action-requests"),
+            ("say", "action-requests"),
+            ("say", "business-facts"),
+            ("shout", "action-requests"),
+        ];
+        let expect = expect.map(|(event_type, topic)| (event_type.to_owned(), topic.to_owned()));
+        assert_eq!(seen, expect, "{limit} rows a page");
+    }
+    let said = acme.get("/v1/event-definitions/say").await.ok();
+    assert_eq!(
+        said["topic"], "business-facts",
+        "as it was declared by hand"
+    );
+}
+
 #[tokio::test]
 async fn schemas_have_versions_that_stay() {
     let host = Host::start().await;
