@@ -62,7 +62,7 @@ pub struct SandboxLimits {
     /// Bytes of a table that stay resident in a free slot: some 4,000 functions.
     pub keep_resident_table_bytes: usize,
     /// Bytes of a stack that are zeroed in place before the next guest; what lies below goes back to the
-    /// kernel. Measured: 16 KiB cost a turn 1 to 2 µs, 64 KiB 3 µs, the whole stack a hundred.
+    /// kernel. Zeroing costs every turn, so it covers what an honest turn touches, not the whole stack.
     pub keep_resident_stack_bytes: usize,
     /// Free slots that keep the image of the component that used them last: each saves a remap.
     pub warm_slots_max: u32,

@@ -63,8 +63,7 @@ use writer::{Checkpointer, Health, WalSettings, Writers};
 #[serde(default, deny_unknown_fields)]
 pub struct SqliteSettings {
     /// Threads that write. They mostly wait for the disk, and each waits for one tenant at a time, so
-    /// that more than cores are of use when many tenants write: eight reach two thirds of what this
-    /// many tenants' flushes can overlap, sixteen a little more at twice the wake-ups.
+    /// that more than cores are of use when many tenants write; each more adds wake-ups for less gain.
     pub writer_threads: usize,
     /// Tenants open at once. Each takes 155 KiB and three file descriptors, more when it is busy.
     pub tenants_open_max: usize,

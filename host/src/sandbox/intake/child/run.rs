@@ -28,7 +28,8 @@ const OUT_OF_MEMORY: &str = "memory allocation of";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChildLimits {
-    /// CPU time in seconds. The slowest honest component seen, a JavaScript engine of 12 MB, takes 10 s.
+    /// CPU time in seconds. Room for the largest honest components, which are interpreters compiled to Wasm:
+    /// the time grows with the size of the code.
     pub cpu_seconds: u64,
     /// Address space in bytes.
     pub memory_bytes: u64,
@@ -38,8 +39,8 @@ pub struct ChildLimits {
     pub wall: Duration,
     /// Largest answer in bytes, whatever the input.
     pub output_bytes_max: u64,
-    /// Largest answer as a multiple of the input. Machine code of honest components is three to five
-    /// times their size.
+    /// Largest answer as a multiple of the input. Machine code is a few times the size of what it is made
+    /// from, and one that is much larger was made to be.
     pub output_factor: u64,
     /// Bytes of an answer that are always allowed: an artifact has a fixed part, aligned to pages.
     pub output_bytes_base: u64,
