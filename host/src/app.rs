@@ -19,7 +19,7 @@ use crate::clock::{Clock, millis};
 use crate::error::{Error, Result};
 use crate::events::EventStore;
 use crate::identity::{AdminStore, KeyHasher, TenantScope};
-use crate::memory::{EpisodeStore, KnowledgeStore, ProcedureStore, WorkingStore};
+use crate::memory::{EpisodeStore, KnowledgeKeeper, KnowledgeStore, ProcedureStore, WorkingStore};
 use crate::registry::{AgentStore, CatalogStore};
 pub use crate::sandbox::intake::Accepted;
 use crate::telemetry::Metrics;
@@ -56,6 +56,8 @@ pub struct App {
     pub working: Arc<dyn WorkingStore>,
     /// Semantic memory.
     pub knowledge: Arc<dyn KnowledgeStore>,
+    /// Semantic memory as clients keep it.
+    pub keeper: Arc<dyn KnowledgeKeeper>,
     /// Episodic memory.
     pub episodes: Arc<dyn EpisodeStore>,
     /// Procedural memory.

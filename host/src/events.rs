@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{AgentName, CustomerId, EventId, EventType, Label, Position, UserId};
 use crate::identity::TenantScope;
 
@@ -135,6 +135,20 @@ pub struct Event {
     pub position: Position,
     /// The rest.
     pub body: NewEvent,
+}
+
+/// Check a subject, the name of a schema, or another short text.
+///
+/// # Errors
+/// `Invalid` past [`SUBJECT_BYTES_MAX`], or if it is empty or holds a control character.
+pub fn short(field: &'static str, text: &str) -> Result<Arc<str>> {
+    if text.is_empty() || text.len() > SUBJECT_BYTES_MAX || text.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            field,
+            format!("must be 1 to {SUBJECT_BYTES_MAX} bytes without control characters"),
+        ));
+    }
+    Ok(text.into())
 }
 
 /// What became of one event of an append.

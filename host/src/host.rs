@@ -141,6 +141,7 @@ impl Host {
             deliveries: Arc::<SqliteStore>::clone(&store),
             working: Arc::<SqliteStore>::clone(&store),
             knowledge: Arc::<SqliteStore>::clone(&store),
+            keeper: Arc::<SqliteStore>::clone(&store),
             episodes: Arc::<SqliteStore>::clone(&store),
             procedures: Arc::<SqliteStore>::clone(&store),
             uploads: Arc::new(Gate(intake)),

@@ -3,26 +3,36 @@
 //! Each tier has its types and its read trait here; writes are [`crate::turn::Effect`]s, so that the only
 //! way to change memory is to commit a turn. This module knows nothing of HTTP, SQL or Wasm.
 
+pub mod check;
 pub mod embed;
 mod episodes;
-mod knowledge;
+pub mod knowledge;
 mod procedures;
+mod subject;
 mod working;
 
-pub use episodes::{EPISODES_LIMIT_MAX, Episode, EpisodeFilter, EpisodeStore, Role};
+pub use episodes::{
+    EPISODES_LIMIT_MAX, Episode, EpisodeFilter, EpisodeStore, Role, Unconsolidated,
+};
 pub use knowledge::{
-    Hit, KNOWLEDGE_ENTRIES_MAX, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite,
-    QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Visibility,
+    Chunk, DERIVED_FROM_MAX, Hit, IMPORT_RECORDS_MAX, Imported, KNOWLEDGE_ENTRIES_MAX,
+    KnowledgeFilter, KnowledgeItem, KnowledgeKeeper, KnowledgeQuery, KnowledgeRecord,
+    KnowledgeStore, KnowledgeWrite, LIST_LIMIT_MAX, NewEntry, PageOf, Part, Provenance,
+    QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Stamp, Validity, Visibility,
 };
 pub use procedures::{
-    MATCH_LIMIT_MAX, PROCEDURE_NAME_BYTES_MAX, Procedure, ProcedureKind, ProcedureStore,
-    ProcedureWrite, TRIGGER_BYTES_MAX,
+    MATCH_LIMIT_MAX, PROCEDURE_HISTORY_MAX, PROCEDURE_NAME_BYTES_MAX, PROCEDURE_TRIGGERS_MAX,
+    Procedure, ProcedureKind, ProcedureState, ProcedureStore, ProcedureWrite, TRIGGER_BYTES_MAX,
 };
+pub use subject::Subject;
 pub use working::{
     KEY_BYTES_MAX, KEYS_LIMIT_MAX, KeyRange, WorkingEntry, WorkingKey, WorkingSpace, WorkingStore,
 };
 
-/// Longest text of a knowledge entry, an episode or a procedure in bytes.
+/// Longest tag in bytes.
+pub const TAG_BYTES_MAX: usize = 64;
+/// Longest text of a knowledge entry, an episode or a procedure in bytes. A longer document is split
+/// into entries.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Most tags of a knowledge entry, or triggers of a procedure.
 pub const TAGS_MAX: usize = 32;

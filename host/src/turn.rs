@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::events::{Event, NewEvent, Page};
-use crate::id::{AgentId, AgentName, EventId, Label, Position, TurnId};
+use crate::id::{AgentId, AgentName, CustomerId, EventId, Label, Position, TurnId, UserId};
 use crate::identity::TenantScope;
 use crate::memory::{KeyRange, KnowledgeWrite, ProcedureWrite, WorkingKey, WorkingSpace};
 
@@ -22,6 +22,7 @@ mod end;
 mod limits;
 mod logging;
 mod lookup;
+mod procedures;
 mod publishing;
 mod recall;
 mod record;
@@ -30,13 +31,14 @@ mod stage;
 mod staged;
 mod working;
 
+pub use crate::events::short;
 pub use calls::NestedCall;
 pub use end::TurnEnd;
 pub use limits::TurnLimits;
 pub use logging::guest_text;
-pub use publishing::{Draft, When, check_extensions, short};
+pub use procedures::NewProcedure;
+pub use publishing::{Draft, When, check_extensions};
 pub use recall::EpisodeSelect;
-pub use remember::{NewEntry, NewProcedure};
 pub use stage::{Budget, LimitPassed, Services, Turn, TurnInput, TurnOutput};
 
 pub use record::{CallRecord, LogLevel, LogLine, TurnOutcome, TurnRecord};
@@ -93,8 +95,31 @@ pub enum Effect {
     },
     /// Add an episode.
     EpisodeAdd(Box<crate::memory::Episode>),
+    /// Say that episodes of an agent with a user have been consolidated.
+    EpisodesConsolidate {
+        /// Whose.
+        agent: AgentName,
+        /// With whom: customer.
+        customer: Option<CustomerId>,
+        /// With whom: user.
+        user: Option<UserId>,
+        /// Up to this one.
+        through: Arc<str>,
+    },
     /// Keep a procedure version and make it current.
     ProcedurePut(Box<ProcedureWrite>),
+    /// Make a version current that is there.
+    ProcedureActivate {
+        /// Which procedure.
+        name: Arc<str>,
+        /// Which version.
+        version: u32,
+    },
+    /// Make the version current that was before.
+    ProcedureRollBack {
+        /// Which procedure.
+        name: Arc<str>,
+    },
 }
 
 /// Something a turn read from the store, with what it saw: the commit fails if that has changed.
@@ -123,12 +148,19 @@ pub enum Read {
         /// The version seen.
         version: u64,
     },
-    /// The latest version of a procedure; 0 means there was none.
+    /// A procedure's versions, and which one is current.
     Procedure {
         /// Which.
         name: Arc<str>,
-        /// The version seen.
-        latest: u32,
+        /// How often that had changed; 0 means that there was none.
+        changes: u64,
+    },
+    /// Up to where episodes of an agent with the scope's user were consolidated.
+    EpisodeMark {
+        /// Whose.
+        agent: AgentName,
+        /// The mark seen; 0 means none.
+        mark: u64,
     },
 }
 

@@ -24,7 +24,9 @@ mod registry;
 mod working;
 
 pub use episodes::{Episode, EpisodeFilter, Episodes, Role};
-pub use knowledge::{Entry, Item, Knowledge, Search, SearchMode, Visibility};
+pub use knowledge::{
+    Entry, EntryFilter, EntryPage, Item, Knowledge, Part, Search, SearchMode, Visibility,
+};
 pub use log::{Level, Log};
 pub use procedures::{NewProcedure, Procedure, ProcedureKind, Procedures};
 pub use publish::Draft;

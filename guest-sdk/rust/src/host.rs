@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Entry, Episode, EpisodeFilter, EventInfo, EventQuery, Identity,
-    Item, Level, NewProcedure, Procedure, Role, Schema, Search, Violation,
+    AgentInfo, AgentQuery, Budget, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
+    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure, Role, Schema, Search,
+    Violation,
 };
 use crate::error::Result;
 use crate::instant::Instant;
@@ -91,15 +92,20 @@ pub trait Host {
 
     fn remember(&self, entry: Entry) -> Result<String>;
     fn search_knowledge(&self, search: Search) -> Result<Vec<Item>>;
+    fn list_knowledge(&self, filter: EntryFilter) -> Result<EntryPage>;
     fn get_knowledge(&self, id: &str) -> Result<Item>;
     fn forget(&self, id: &str) -> Result<bool>;
 
     fn add_episode(&self, role: Role, content: &str, metadata: &Json) -> Result<String>;
     fn recent_episodes(&self, filter: EpisodeFilter) -> Result<Vec<Episode>>;
     fn search_episodes(&self, text: &str, filter: EpisodeFilter) -> Result<Vec<Episode>>;
+    fn unconsolidated_episodes(&self, limit: u32) -> Result<Vec<Episode>>;
+    fn consolidate_episodes(&self, through: &str) -> Result<()>;
 
     fn put_procedure(&self, procedure: NewProcedure) -> Result<u32>;
     fn get_procedure(&self, name: &str, version: Option<u32>) -> Result<Procedure>;
+    fn activate_procedure(&self, name: &str, version: u32) -> Result<()>;
+    fn roll_back_procedure(&self, name: &str) -> Result<u32>;
     fn match_procedures(&self, situation: &str, limit: u32) -> Result<Vec<Procedure>>;
 
     fn find_agents(&self, query: AgentQuery) -> Result<Vec<AgentInfo>>;

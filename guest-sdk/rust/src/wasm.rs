@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Context, Entry, Episode, EpisodeFilter, EventInfo, EventQuery,
-    Identity, Item, Level, NewProcedure, Procedure, Role, Schema, Search, Violation,
+    AgentInfo, AgentQuery, Budget, Context, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
+    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure, Role, Schema, Search,
+    Violation,
 };
 use crate::error::{Failure, Result};
 use crate::host::{Backend, Host, NewEvent, When};
@@ -142,6 +143,10 @@ impl Host for Wasm {
         Ok(items.into_iter().map(Item::from).collect())
     }
 
+    fn list_knowledge(&self, filter: EntryFilter) -> Result<EntryPage> {
+        Ok(wit::knowledge::list_entries(&filter.into())?.into())
+    }
+
     fn get_knowledge(&self, id: &str) -> Result<Item> {
         Ok(wit::knowledge::get(id)?.into())
     }
@@ -164,12 +169,29 @@ impl Host for Wasm {
         Ok(episodes.into_iter().map(Episode::from).collect())
     }
 
+    fn unconsolidated_episodes(&self, limit: u32) -> Result<Vec<Episode>> {
+        let episodes = wit::episodes::unconsolidated(limit)?;
+        Ok(episodes.into_iter().map(Episode::from).collect())
+    }
+
+    fn consolidate_episodes(&self, through: &str) -> Result<()> {
+        Ok(wit::episodes::consolidate(through)?)
+    }
+
     fn put_procedure(&self, procedure: NewProcedure) -> Result<u32> {
         Ok(wit::procedures::put(&procedure.into())?)
     }
 
     fn get_procedure(&self, name: &str, version: Option<u32>) -> Result<Procedure> {
         Ok(wit::procedures::get(name, version)?.into())
+    }
+
+    fn activate_procedure(&self, name: &str, version: u32) -> Result<()> {
+        Ok(wit::procedures::activate(name, version)?)
+    }
+
+    fn roll_back_procedure(&self, name: &str) -> Result<u32> {
+        Ok(wit::procedures::roll_back(name)?)
     }
 
     fn match_procedures(&self, situation: &str, limit: u32) -> Result<Vec<Procedure>> {

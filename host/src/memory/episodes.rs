@@ -82,6 +82,15 @@ pub struct EpisodeFilter {
     pub before: Option<String>,
 }
 
+/// Episodes that have not been made into knowledge.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unconsolidated {
+    /// Up to where they have been; 0 for none. What a commit checks.
+    pub mark: u64,
+    /// Those after it, in the order of their commits.
+    pub episodes: Vec<Episode>,
+}
+
 /// Reads of episodic memory of the scope's customer and user.
 #[async_trait]
 pub trait EpisodeStore: Send + Sync {
@@ -94,4 +103,14 @@ pub trait EpisodeStore: Send + Sync {
         text: &str,
         filter: &EpisodeFilter,
     ) -> Result<Vec<Episode>>;
+    /// Whether there is such an episode of the agent.
+    async fn has(&self, scope: &TenantScope, agent: &AgentName, id: &str) -> Result<bool>;
+    /// The oldest first: those after the mark, or after the episode of id `after`.
+    async fn unconsolidated(
+        &self,
+        scope: &TenantScope,
+        agent: &AgentName,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Unconsolidated>;
 }

@@ -6,10 +6,20 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::error::Result;
-use crate::events::Json;
-use crate::id::{AgentName, CustomerId, UserId};
+use crate::error::{Error, Result};
+use crate::events::{Json, Page};
+use crate::id::{CustomerId, Position, TurnId, UserId};
 use crate::identity::TenantScope;
+
+use super::Subject;
+
+pub mod chunk;
+mod entry;
+mod record;
+
+pub use chunk::Chunk;
+pub use entry::{DERIVED_FROM_MAX, NewEntry, Stamp};
+pub use record::{IMPORT_RECORDS_MAX, Imported, KnowledgeRecord};
 
 /// Most knowledge entries in a tenant. A vector search reads a KiB of each that the searcher sees: 0.11 to
 /// 0.14 s of CPU at this many (measured), which is as long as a search may take without an index of vectors.
@@ -18,6 +28,8 @@ pub const KNOWLEDGE_ENTRIES_MAX: u64 = 100_000;
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
 /// Most hits that one search returns.
 pub const SEARCH_LIMIT_MAX: u32 = 100;
+/// Most entries of one page of a list or an export.
+pub const LIST_LIMIT_MAX: u32 = 100;
 /// Furthest that a search skips.
 pub const SEARCH_OFFSET_MAX: u32 = 1_000;
 
@@ -33,6 +45,17 @@ pub enum Visibility {
     Tenant,
 }
 
+impl Visibility {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Customer => "customer",
+            Self::Tenant => "tenant",
+        }
+    }
+}
+
 /// How to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,6 +69,51 @@ pub enum SearchMode {
     Vector,
 }
 
+/// Who wrote an entry, and out of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// An agent's name, `client/<key>` or `host`.
+    pub writer: Arc<str>,
+    /// In which turn.
+    pub turn: Option<TurnId>,
+    /// The ids of the episodes and entries that it was made from.
+    pub derived_from: Vec<String>,
+}
+
+/// When an entry is true. Unlike its time to live this forgets nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Validity {
+    /// From here on; none: always was.
+    pub from: Option<Timestamp>,
+    /// Until before this; none: for ever.
+    pub until: Option<Timestamp>,
+}
+
+impl Validity {
+    /// # Errors
+    /// `Invalid` if it ends before it begins.
+    pub fn check(&self) -> Result<()> {
+        match (self.from, self.until) {
+            (Some(from), Some(until)) if until <= from => Err(Error::invalid(
+                "valid-until",
+                format!("{until} is not after valid-from, {from}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Which chunk of a document an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The id of the document: of its first chunk.
+    pub document: Arc<str>,
+    /// 0, 1, 2 …
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
 /// An entry to write. Ids, owner and writer were set by the turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnowledgeWrite {
@@ -53,8 +121,12 @@ pub struct KnowledgeWrite {
     pub id: Arc<str>,
     /// The owner's name for it.
     pub external_id: Option<String>,
-    /// The text.
+    /// The text: all of it, also of a document.
     pub content: Arc<str>,
+    /// The size that its chunks were made to.
+    pub chunk_bytes: Option<u32>,
+    /// The chunks of a document; none of an entry that is found as a whole.
+    pub chunks: Vec<Chunk>,
     /// A JSON object.
     pub metadata: Json,
     /// Its tags.
@@ -65,14 +137,32 @@ pub struct KnowledgeWrite {
     pub visibility: Visibility,
     /// When it is forgotten.
     pub expires: Option<Timestamp>,
+    /// When it is true.
+    pub valid: Validity,
+    /// The entry that is no longer true because of this one.
+    pub supersedes: Option<Arc<str>>,
+    /// The entry because of which this one is no longer true: only when it is imported.
+    pub superseded_by: Option<Arc<str>>,
     /// Whose it is.
     pub customer: Option<CustomerId>,
     /// Whose it is.
     pub user: Option<UserId>,
-    /// Who wrote it.
-    pub writer: AgentName,
+    /// Who wrote it, and out of what.
+    pub provenance: Provenance,
+    /// When it was first written, should it be new here: before now only when it is imported.
+    pub created: Timestamp,
     /// When.
     pub now: Timestamp,
+}
+
+impl KnowledgeWrite {
+    /// The texts that are found by themselves, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
+        let whole = self.chunks.is_empty().then_some(&self.content);
+        whole
+            .into_iter()
+            .chain(self.chunks.iter().map(|chunk| &chunk.text))
+    }
 }
 
 /// An entry as stored.
@@ -92,10 +182,16 @@ pub struct KnowledgeItem {
     pub source: Option<String>,
     /// Who finds it.
     pub visibility: Visibility,
+    /// When it is true.
+    pub valid: Validity,
+    /// The entry because of which it is no longer true.
+    pub superseded_by: Option<Arc<str>>,
+    /// Which chunk of a document it is; none of an entry of its own.
+    pub part: Option<Part>,
     /// Whose it is: `(customer, user)`.
     pub owner: (Option<CustomerId>, Option<UserId>),
-    /// Who wrote it.
-    pub writer: AgentName,
+    /// Who wrote it, and out of what.
+    pub provenance: Provenance,
     /// When it was first written.
     pub created: Timestamp,
     /// When it was last written.
@@ -125,8 +221,29 @@ pub struct KnowledgeQuery {
     pub since: Option<Timestamp>,
     /// Written before.
     pub until: Option<Timestamp>,
+    /// True at this instant; none: now.
+    pub as_of: Option<Timestamp>,
     /// Scores at least this, 0 to 1.
     pub min_score: Option<f64>,
+}
+
+/// Which entries to list. All that is given must match.
+#[derive(Debug, Clone, Default)]
+pub struct KnowledgeFilter {
+    /// Carries all of these.
+    pub tags: Vec<String>,
+    /// From this source.
+    pub source: Option<String>,
+    /// Has these members with these values.
+    pub metadata: Option<Json>,
+    /// Written at or after.
+    pub since: Option<Timestamp>,
+    /// Written before.
+    pub until: Option<Timestamp>,
+    /// True at this instant; none: whenever it is or was true.
+    pub as_of: Option<Timestamp>,
+    /// The chunks of this document; none: entries of their own, and of each document its first chunk.
+    pub document: Option<String>,
 }
 
 /// An entry that was found.
@@ -161,4 +278,55 @@ pub trait KnowledgeStore: Send + Sync {
         query: &KnowledgeQuery,
         now: Timestamp,
     ) -> Result<Vec<Hit>>;
+    /// Entries that the scope sees, the latest first made first, before `before`. A page may be short of
+    /// `limit` although there is a next one: it also bounds how many rows it looks at.
+    async fn list(
+        &self,
+        scope: &TenantScope,
+        filter: &KnowledgeFilter,
+        page: PageOf,
+        now: Timestamp,
+    ) -> Result<Page<KnowledgeItem>>;
+}
+
+/// Where a page of a list begins, and how long it may be.
+#[derive(Debug, Clone, Copy)]
+pub struct PageOf {
+    /// Only what comes before this place; none: from the beginning.
+    pub before: Option<Position>,
+    /// At most this many, of which [`LIST_LIMIT_MAX`] are taken.
+    pub limit: u32,
+}
+
+/// Semantic memory as a client of the tenant keeps it, outside turns: each call is a transaction.
+#[async_trait]
+pub trait KnowledgeKeeper: Send + Sync {
+    /// Remember an entry, as a turn does; returns its id.
+    ///
+    /// # Errors
+    /// `Denied` if another owner's entry is in its place, `NotFound` or `Denied` if what it supersedes
+    /// is not there or not the owner's.
+    async fn remember(&self, scope: &TenantScope, write: KnowledgeWrite) -> Result<Arc<str>>;
+    /// Forget an entry. Says whether there was one.
+    ///
+    /// # Errors
+    /// `Denied` if it is another owner's.
+    async fn forget(&self, scope: &TenantScope, id: &str, now: Timestamp) -> Result<bool>;
+    /// Entries of everybody in the tenant, or of one customer or user, the oldest first, after `after`;
+    /// documents in one piece. For whoever holds the tenant's key: no agent reaches it.
+    async fn export(
+        &self,
+        scope: &TenantScope,
+        of: &Subject,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<Page<KnowledgeRecord>>;
+    /// Write what was exported, at most [`IMPORT_RECORDS_MAX`] in one transaction. A record that cannot
+    /// be kept is told and stops no other.
+    async fn import(
+        &self,
+        scope: &TenantScope,
+        records: Vec<KnowledgeRecord>,
+        now: Timestamp,
+    ) -> Result<Vec<Imported>>;
 }

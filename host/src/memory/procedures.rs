@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Json;
 use crate::id::AgentName;
 use crate::identity::TenantScope;
@@ -15,6 +15,11 @@ use crate::identity::TenantScope;
 pub const MATCH_LIMIT_MAX: u32 = 50;
 /// Longest trigger in bytes.
 pub const TRIGGER_BYTES_MAX: usize = 512;
+/// Most triggers of all current versions in a tenant: a match reads the vectors of all of them, some ten
+/// milliseconds for this many.
+pub const PROCEDURE_TRIGGERS_MAX: u64 = 10_000;
+/// How many changes of the current version can be rolled back, the one that is current included.
+pub const PROCEDURE_HISTORY_MAX: usize = 64;
 /// Longest name in bytes.
 pub const PROCEDURE_NAME_BYTES_MAX: usize = 128;
 
@@ -83,6 +88,49 @@ pub struct Procedure {
     pub created: Timestamp,
 }
 
+/// A procedure's versions, and which of them was current when.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProcedureState {
+    /// The number of the latest version; 0 without one.
+    pub latest: u32,
+    /// The versions that were current before, and last the one that is.
+    pub history: Vec<u32>,
+    /// How often any of this has changed.
+    pub changes: u64,
+}
+
+impl ProcedureState {
+    /// The version that is current; 0 without one.
+    pub fn current(&self) -> u32 {
+        self.history.last().copied().unwrap_or(0)
+    }
+
+    /// Make a version current.
+    pub fn activate(&mut self, version: u32) {
+        self.history.push(version);
+        if self.history.len() > PROCEDURE_HISTORY_MAX {
+            self.history.remove(0);
+        }
+    }
+
+    /// Make the version current that was before.
+    ///
+    /// # Errors
+    /// `Conflict` if there was none, or it is longer ago than is remembered.
+    pub fn roll_back(&mut self, name: &str) -> Result<()> {
+        if self.history.len() < 2 {
+            return Err(Error::conflict(
+                "procedure",
+                format!(
+                    "`{name}` has nothing to go back to: no other version was current in its last {PROCEDURE_HISTORY_MAX}; activate one by its number"
+                ),
+            ));
+        }
+        self.history.pop();
+        Ok(())
+    }
+}
+
 /// Reads of procedural memory.
 #[async_trait]
 pub trait ProcedureStore: Send + Sync {
@@ -93,8 +141,15 @@ pub trait ProcedureStore: Send + Sync {
         name: &str,
         version: Option<u32>,
     ) -> Result<Option<Procedure>>;
-    /// The number of the latest version; 0 without one.
-    async fn latest(&self, scope: &TenantScope, name: &str) -> Result<u32>;
+    /// Its versions, and which one is current.
+    async fn state(&self, scope: &TenantScope, name: &str) -> Result<ProcedureState>;
+    /// The current version of each, by name after `after`.
+    async fn list(
+        &self,
+        scope: &TenantScope,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Procedure>>;
     /// Current procedures whose triggers fit, the best first, each with its score, 0 to 1.
     async fn matching(
         &self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::{
-    EXTENSION_BYTES_MAX, EXTENSIONS_MAX, Json, NewEvent, ReplyAddress, SUBJECT_BYTES_MAX, Topic,
+    EXTENSION_BYTES_MAX, EXTENSIONS_MAX, Json, NewEvent, ReplyAddress, Topic, short,
 };
 use crate::id::{EventId, EventType, Label};
 use crate::registry::Grant;
@@ -237,15 +237,4 @@ pub fn check_extensions(extensions: &[(String, String)]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Check a subject or a schema name.
-pub fn short(field: &'static str, text: &str) -> Result<Arc<str>> {
-    if text.is_empty() || text.len() > SUBJECT_BYTES_MAX || text.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            field,
-            format!("must be 1 to {SUBJECT_BYTES_MAX} bytes without control characters"),
-        ));
-    }
-    Ok(text.into())
 }

@@ -1,18 +1,18 @@
-//! Reading semantic, episodic and procedural memory inside a turn, with its own writes on top.
+//! Reading semantic and episodic memory inside a turn, with its own writes on top.
 
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::id::Label;
+use crate::events::Page;
+use crate::id::{AgentName, Label};
 use crate::memory::{
-    EPISODES_LIMIT_MAX, Episode, EpisodeFilter, Hit, KnowledgeItem, KnowledgeQuery,
-    MATCH_LIMIT_MAX, Procedure, ProcedureWrite, QUERY_BYTES_MAX, Role, SEARCH_LIMIT_MAX,
-    SEARCH_OFFSET_MAX,
+    EPISODES_LIMIT_MAX, Episode, EpisodeFilter, Hit, KnowledgeFilter, KnowledgeItem,
+    KnowledgeQuery, KnowledgeWrite, LIST_LIMIT_MAX, PageOf, Part, QUERY_BYTES_MAX, Role,
+    SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, Validity,
 };
 use crate::registry::Grant;
 
-use super::remember::procedure_name;
 use super::{Effect, Read, Turn};
 
 /// Which episodes, as a guest says it, not yet checked.
@@ -95,61 +95,94 @@ impl Turn {
         Ok(found)
     }
 
-    /// This version of a procedure, or the current one.
-    pub async fn get_procedure(&mut self, name: &str, version: Option<u32>) -> Result<Procedure> {
-        self.require(Grant::ProceduresRead)?;
-        let name = procedure_name(name)?;
-        let staged = self.staged_procedure(&name);
-        if let Some(write) = staged.filter(|w| version.is_none_or(|v| v == w.version)) {
-            return Ok(as_stored(write));
-        }
-        if version.is_none() {
-            self.latest_procedure(&name).await?;
-        }
-        let found = self
-            .services
-            .procedures
-            .get(self.scope(), &name, version)
-            .await?;
-        found.ok_or_else(|| Error::not_found("procedure", &*name))
+    /// Entries that pass a filter, the latest first, as of the last commit.
+    pub async fn list_knowledge(
+        &mut self,
+        filter: KnowledgeFilter,
+        page: PageOf,
+    ) -> Result<Page<KnowledgeItem>> {
+        self.require(Grant::KnowledgeRead)?;
+        within("limit", page.limit as usize, LIST_LIMIT_MAX as usize)?;
+        let now = self.now();
+        // Who asks about no time asks about now: what once was is for those who ask for it.
+        let filter = KnowledgeFilter {
+            as_of: filter.as_of.or(Some(now)),
+            ..filter
+        };
+        let knowledge = Arc::clone(&self.services.knowledge);
+        let found = knowledge.list(self.scope(), &filter, page, now).await?;
+        self.count_read(found.items.iter().map(|item| item.content.len()).sum())?;
+        Ok(found)
     }
 
-    /// Current procedures whose triggers fit a situation, as of the last commit.
-    pub async fn match_procedures(
-        &mut self,
-        situation: &str,
-        limit: u32,
-    ) -> Result<Vec<(Procedure, f64)>> {
-        self.require(Grant::ProceduresRead)?;
-        within("situation", situation.len(), QUERY_BYTES_MAX)?;
-        within("limit", limit as usize, MATCH_LIMIT_MAX as usize)?;
-        self.services
-            .procedures
-            .matching(self.scope(), situation, limit)
-            .await
+    /// Episodes since the last one that was consolidated, the oldest first.
+    pub async fn unconsolidated_episodes(&mut self, limit: u32) -> Result<Vec<Episode>> {
+        self.require(Grant::EpisodesRead)?;
+        within("limit", limit as usize, EPISODES_LIMIT_MAX as usize)?;
+        let agent = self.agent().name.clone();
+        let mut staged = self.staged_episodes(&every(&agent));
+        staged.reverse();
+        let through = self.staged_mark(&agent);
+        let place = staged
+            .iter()
+            .position(|episode| Some(&episode.id) == through.as_ref());
+        let mut found = Vec::new();
+        if let Some(place) = place {
+            staged.drain(..=place);
+        } else {
+            let store = Arc::clone(&self.services.episodes);
+            let pending = store
+                .unconsolidated(self.scope(), &agent, through.as_deref(), limit)
+                .await?;
+            self.count_read(pending.episodes.iter().map(|e| e.content.len()).sum())?;
+            self.note_read(Read::EpisodeMark {
+                agent,
+                mark: pending.mark,
+            });
+            found = pending.episodes;
+        }
+        found.extend(staged);
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    /// Whether this is an episode of the current agent with the current user.
+    pub(super) async fn sees_episode(&self, id: &str) -> Result<bool> {
+        let agent = &self.agent().name;
+        let mut staged = self.staged_episodes(&every(agent)).into_iter();
+        if staged.any(|episode| *episode.id == *id) {
+            return Ok(true);
+        }
+        self.services.episodes.has(self.scope(), agent, id).await
+    }
+
+    /// The last episode that this turn has said is consolidated.
+    fn staged_mark(&self, agent: &AgentName) -> Option<Arc<str>> {
+        let mut effects = self.staged.effects.iter().rev();
+        effects.find_map(|effect| match effect {
+            Effect::EpisodesConsolidate {
+                agent: of, through, ..
+            } if of == agent => Some(Arc::clone(through)),
+            _ => None,
+        })
     }
 
     /// The entry as this turn sees it.
     pub(super) async fn knowledge_item(&mut self, id: &str) -> Result<Option<KnowledgeItem>> {
+        let mut superseded = None;
         for effect in self.staged.effects.iter().rev() {
             match effect {
-                Effect::KnowledgePut(write) if *write.id == *id => {
-                    return Ok(Some(KnowledgeItem {
-                        id: Arc::clone(&write.id),
-                        external_id: write.external_id.clone(),
-                        content: Arc::clone(&write.content),
-                        metadata: write.metadata.clone(),
-                        tags: write.tags.clone(),
-                        source: write.source.clone(),
-                        visibility: write.visibility,
-                        owner: (write.customer.clone(), write.user.clone()),
-                        writer: write.writer.clone(),
-                        created: write.now,
-                        updated: write.now,
-                        version: 0,
-                    }));
+                Effect::KnowledgePut(write) => {
+                    if let Some(item) = staged_item(write, id) {
+                        return Ok(Some(seen_superseded(item, superseded)));
+                    }
+                    let says = write.supersedes.as_deref();
+                    if superseded.is_none() && says.is_some_and(|old| is_of(old, id)) {
+                        superseded =
+                            Some((Arc::clone(&write.id), write.valid.from.unwrap_or(write.now)));
+                    }
                 }
-                Effect::KnowledgeForget { id: gone } if **gone == *id => return Ok(None),
+                Effect::KnowledgeForget { id: gone } if is_of(gone, id) => return Ok(None),
                 _ => {}
             }
         }
@@ -161,7 +194,7 @@ impl Turn {
             id: id.into(),
             version,
         });
-        Ok(item)
+        Ok(item.map(|item| seen_superseded(item, superseded)))
     }
 
     fn episode_filter(&self, select: EpisodeSelect) -> Result<EpisodeFilter> {
@@ -204,20 +237,82 @@ impl Turn {
     }
 }
 
-fn as_stored(write: &ProcedureWrite) -> Procedure {
-    Procedure {
-        name: Arc::clone(&write.name),
-        version: write.version,
-        kind: write.kind,
-        body: Arc::clone(&write.body),
-        triggers: write.triggers.clone(),
-        metadata: write.metadata.clone(),
-        writer: write.writer.clone(),
-        created: write.now,
+/// All episodes of an agent with the user at hand.
+fn every(agent: &AgentName) -> EpisodeFilter {
+    EpisodeFilter {
+        agent: agent.clone(),
+        session: None,
+        role: None,
+        since: None,
+        until: None,
+        limit: EPISODES_LIMIT_MAX,
+        before: None,
     }
 }
 
-fn within(field: &'static str, got: usize, max: usize) -> Result<()> {
+/// Whether an id is an entry's own, or that of a chunk of it.
+fn is_of(entry: &str, id: &str) -> bool {
+    entry == id || chunk_number(entry, id).is_some()
+}
+
+/// Which chunk of a document an id names.
+fn chunk_number(document: &str, id: &str) -> Option<usize> {
+    id.strip_prefix(document)?.strip_prefix('.')?.parse().ok()
+}
+
+/// What a write will have made of an id, if it makes anything of it.
+fn staged_item(write: &KnowledgeWrite, id: &str) -> Option<KnowledgeItem> {
+    let number = if *write.id == *id {
+        0
+    } else {
+        chunk_number(&write.id, id)?
+    };
+    let (content, part) = if write.chunks.is_empty() {
+        ((number == 0).then_some(&write.content)?, None)
+    } else {
+        let part = Part {
+            document: Arc::clone(&write.id),
+            number: number as u32,
+            of: write.chunks.len() as u32,
+        };
+        (&write.chunks.get(number)?.text, Some(part))
+    };
+    Some(KnowledgeItem {
+        id: id.into(),
+        external_id: write.external_id.clone(),
+        content: Arc::clone(content),
+        metadata: write.metadata.clone(),
+        tags: write.tags.clone(),
+        source: write.source.clone(),
+        visibility: write.visibility,
+        valid: write.valid,
+        superseded_by: write.superseded_by.clone(),
+        part,
+        owner: (write.customer.clone(), write.user.clone()),
+        provenance: write.provenance.clone(),
+        created: write.created,
+        updated: write.now,
+        version: 0,
+    })
+}
+
+/// An entry that a later write of this turn takes over from at some time.
+fn seen_superseded(item: KnowledgeItem, by: Option<(Arc<str>, Timestamp)>) -> KnowledgeItem {
+    let Some((by, at)) = by else {
+        return item;
+    };
+    let until = item.valid.until.map_or(at, |until| until.min(at));
+    KnowledgeItem {
+        superseded_by: Some(by),
+        valid: Validity {
+            until: Some(until),
+            ..item.valid
+        },
+        ..item
+    }
+}
+
+pub(super) fn within(field: &'static str, got: usize, max: usize) -> Result<()> {
     if got == 0 || got > max {
         return Err(Error::invalid(
             field,

@@ -153,9 +153,14 @@ fn weight(effect: &Effect) -> usize {
             Effect::WorkingDelete { key, .. } => key.as_str().len(),
             Effect::KnowledgePut(write) => {
                 let tags: usize = write.tags.iter().map(String::len).sum();
-                write.content.len() + write.metadata.as_str().len() + tags
+                let texts: usize = write.texts().map(|text| ROW_BYTES + text.len()).sum();
+                texts + write.metadata.as_str().len() + tags
             }
             Effect::KnowledgeForget { id } => id.len(),
+            Effect::EpisodesConsolidate { through, .. } => through.len(),
+            Effect::ProcedureActivate { name, .. } | Effect::ProcedureRollBack { name } => {
+                name.len()
+            }
             Effect::EpisodeAdd(episode) => episode.content.len() + episode.metadata.as_str().len(),
             Effect::ProcedurePut(write) => {
                 let triggers: usize = write.triggers.iter().map(String::len).sum();
@@ -172,7 +177,10 @@ fn working_key(effect: &Effect) -> Option<(WorkingSpace, WorkingKey)> {
         Effect::KnowledgePut(_)
         | Effect::KnowledgeForget { .. }
         | Effect::EpisodeAdd(_)
-        | Effect::ProcedurePut(_) => None,
+        | Effect::EpisodesConsolidate { .. }
+        | Effect::ProcedurePut(_)
+        | Effect::ProcedureActivate { .. }
+        | Effect::ProcedureRollBack { .. } => None,
     }
 }
 

@@ -12,7 +12,7 @@ use warren::id::{
     AgentId, CustomerId, EventId, EventType, IdKey, KeyName, Label, Position, TenantId, TenantName,
 };
 use warren::identity::{AdminStore, Tenant, TenantScope};
-use warren::memory::{EpisodeStore, KnowledgeStore, ProcedureStore, WorkingStore};
+use warren::memory::{EpisodeStore, KnowledgeKeeper, KnowledgeStore, ProcedureStore, WorkingStore};
 use warren::registry::{Agent, AgentStore, CatalogStore};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::turn::{
@@ -73,6 +73,7 @@ struct Fixture {
     turns: Arc<dyn TurnStore>,
     working: Arc<dyn WorkingStore>,
     knowledge: Arc<dyn KnowledgeStore>,
+    keeper: Arc<dyn KnowledgeKeeper>,
     episodes: Arc<dyn EpisodeStore>,
     procedures: Arc<dyn ProcedureStore>,
     // Kept until the end of the test.
@@ -115,6 +116,7 @@ impl Fixture {
             turns: Arc::<SqliteStore>::clone(store),
             working: Arc::<SqliteStore>::clone(store),
             knowledge: Arc::<SqliteStore>::clone(store),
+            keeper: Arc::<SqliteStore>::clone(store),
             episodes: Arc::<SqliteStore>::clone(store),
             procedures: Arc::<SqliteStore>::clone(store),
             _dir: dir,

@@ -158,4 +158,28 @@ impl<'a> Episodes<'a> {
     pub fn search(self, text: &str, filter: EpisodeFilter) -> Result<Vec<Episode>> {
         self.host.get().search_episodes(text, filter)
     }
+
+    /// Those that nobody has made into knowledge yet, the oldest first; `limit` 1 to 100.
+    ///
+    /// ```
+    /// # use warren_agent::{Context, Entry, Result};
+    /// fn consolidate(ctx: &Context) -> Result<()> {
+    ///     let waiting = ctx.episodes().unconsolidated(50)?;
+    ///     let Some(last) = waiting.last() else { return Ok(()) };
+    ///     let said: Vec<&str> = waiting.iter().map(|episode| episode.content.as_str()).collect();
+    ///     let entry = waiting
+    ///         .iter()
+    ///         .fold(Entry::new(said.join("\n")), |entry, episode| entry.derived_from(&episode.id));
+    ///     ctx.knowledge().remember(entry)?;
+    ///     ctx.episodes().consolidate(&last.id)
+    /// }
+    /// ```
+    pub fn unconsolidated(self, limit: u32) -> Result<Vec<Episode>> {
+        self.host.get().unconsolidated_episodes(limit)
+    }
+
+    /// Say that episodes up to this one are consolidated. It never goes back.
+    pub fn consolidate(self, through: &str) -> Result<()> {
+        self.host.get().consolidate_episodes(through)
+    }
 }

@@ -11,6 +11,8 @@ use crate::json::Json;
 
 /// Hits of a search that says no limit.
 const LIMIT: u32 = 10;
+/// Entries of a list that says no limit.
+const LIST_LIMIT: u32 = 50;
 
 /// Who finds an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +41,7 @@ pub enum SearchMode {
 pub struct Entry {
     /// Your own name for it: remembering the same one again replaces it.
     pub external_id: Option<String>,
-    /// 1 byte to 64 KiB of text.
+    /// 1 byte to 512 KiB of text. Past 64 KiB it is a document and split into chunks.
     pub content: String,
     /// A JSON object.
     pub metadata: Json,
@@ -51,6 +53,16 @@ pub struct Entry {
     pub visibility: Visibility,
     /// Forgotten after this many seconds.
     pub ttl_seconds: Option<u32>,
+    /// True from this instant on: not found before, unless asked for.
+    pub valid_from: Option<Instant>,
+    /// True until this instant: not found from then on, unless asked for.
+    pub valid_until: Option<Instant>,
+    /// The id of the entry that is no longer true because of this one.
+    pub supersedes: Option<String>,
+    /// The ids of the episodes and entries that it was made from, at most 64.
+    pub derived_from: Vec<String>,
+    /// Split into chunks of at most this many bytes, 256 to 65,536.
+    pub chunk_bytes: Option<u32>,
 }
 
 impl Entry {
@@ -64,6 +76,11 @@ impl Entry {
             source: None,
             visibility: Visibility::Private,
             ttl_seconds: None,
+            valid_from: None,
+            valid_until: None,
+            supersedes: None,
+            derived_from: Vec::new(),
+            chunk_bytes: None,
         }
     }
 
@@ -102,6 +119,43 @@ impl Entry {
         self
     }
 
+    /// True from this instant on: not found before, unless asked for.
+    #[must_use]
+    pub fn valid_from(mut self, from: Instant) -> Self {
+        self.valid_from = Some(from);
+        self
+    }
+
+    /// True until this instant: not found from then on, unless asked for. Unlike with a time to live it
+    /// is still there.
+    #[must_use]
+    pub fn valid_until(mut self, until: Instant) -> Self {
+        self.valid_until = Some(until);
+        self
+    }
+
+    /// Instead of the user's entry of this id, which is no longer true from `valid_from` or from now on.
+    #[must_use]
+    pub fn supersedes(mut self, id: impl Into<String>) -> Self {
+        self.supersedes = Some(id.into());
+        self
+    }
+
+    /// Made from one more episode or entry.
+    #[must_use]
+    pub fn derived_from(mut self, id: impl Into<String>) -> Self {
+        self.derived_from.push(id.into());
+        self
+    }
+
+    /// Split at paragraphs and sentences into chunks of at most this many bytes, 256 to 65,536, that are
+    /// found one by one, and replaced and forgotten together.
+    #[must_use]
+    pub fn chunked(mut self, bytes: u32) -> Self {
+        self.chunk_bytes = Some(bytes);
+        self
+    }
+
     /// With metadata: a value that is written as a JSON object.
     ///
     /// # Errors
@@ -133,6 +187,8 @@ pub struct Search {
     pub since: Option<Instant>,
     /// Entries written before this instant.
     pub until: Option<Instant>,
+    /// Entries that are true at this instant; none: now.
+    pub as_of: Option<Instant>,
     /// Hits that score at least this, 0 to 1.
     pub min_score: Option<f64>,
 }
@@ -150,6 +206,7 @@ impl Search {
             metadata: None,
             since: None,
             until: None,
+            as_of: None,
             min_score: None,
         }
     }
@@ -203,6 +260,13 @@ impl Search {
         self
     }
 
+    /// Only entries that are true at this instant, instead of now.
+    #[must_use]
+    pub fn as_of(mut self, as_of: Instant) -> Self {
+        self.as_of = Some(as_of);
+        self
+    }
+
     /// Only hits that score at least this, 0 to 1.
     #[must_use]
     pub fn min_score(mut self, min_score: f64) -> Self {
@@ -226,6 +290,65 @@ impl From<&str> for Search {
     }
 }
 
+/// Which entries to list. All that is given must match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryFilter {
+    /// Entries that carry all of these.
+    pub tags: Vec<String>,
+    /// Entries from this source.
+    pub source: Option<String>,
+    /// Entries whose metadata has these members with these values: a JSON object.
+    pub metadata: Option<Json>,
+    /// Entries written at or after this instant.
+    pub since: Option<Instant>,
+    /// Entries written before this instant.
+    pub until: Option<Instant>,
+    /// Entries that are true at this instant; none: now.
+    pub as_of: Option<Instant>,
+    /// The chunks of this document, the last one first.
+    pub document: Option<String>,
+    /// At most this many, 1 to 100.
+    pub limit: u32,
+    /// Continue where a page ended: its `next`.
+    pub after: Option<String>,
+}
+
+impl Default for EntryFilter {
+    fn default() -> Self {
+        Self {
+            tags: Vec::new(),
+            source: None,
+            metadata: None,
+            since: None,
+            until: None,
+            as_of: None,
+            document: None,
+            limit: LIST_LIMIT,
+            after: None,
+        }
+    }
+}
+
+/// A page of a list of entries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntryPage {
+    /// Entries, at most as many as asked for.
+    pub items: Vec<Item>,
+    /// Give this as `after` for the next page. A page may be short, or empty, and yet have a next one.
+    pub next: Option<String>,
+}
+
+/// Which chunk of a document an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The id of the document, which is that of its first chunk.
+    pub document: String,
+    /// 0, 1, 2 …
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
 /// An entry that was found or asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
@@ -243,8 +366,20 @@ pub struct Item {
     pub source: Option<String>,
     /// Who finds it.
     pub visibility: Visibility,
-    /// The agent that wrote it.
+    /// True from this instant on.
+    pub valid_from: Option<Instant>,
+    /// True until this instant.
+    pub valid_until: Option<Instant>,
+    /// The entry because of which it is no longer true.
+    pub superseded_by: Option<String>,
+    /// Which chunk of a document it is, if it is one.
+    pub part: Option<Part>,
+    /// The agent that wrote it, or `client/<key>` if somebody did over HTTP.
     pub writer: String,
+    /// The turn in which it was written.
+    pub turn: Option<String>,
+    /// The ids of the episodes and entries that it was made from.
+    pub derived_from: Vec<String>,
     /// When it was first written.
     pub created: Instant,
     /// When it was last written.
@@ -285,12 +420,17 @@ impl<'a> Knowledge<'a> {
         self.host.get().search_knowledge(search.into())
     }
 
-    /// The entry of this id.
+    /// Entries, the one first remembered last first; as of the last commit.
+    pub fn list(self, filter: EntryFilter) -> Result<EntryPage> {
+        self.host.get().list_knowledge(filter)
+    }
+
+    /// The entry of this id, true or not.
     pub fn get(self, id: &str) -> Result<Item> {
         self.host.get().get_knowledge(id)
     }
 
-    /// Forget an entry. Says whether there was one.
+    /// Forget an entry; with a chunk, all of its document. Says whether there was one.
     pub fn forget(self, id: &str) -> Result<bool> {
         self.host.get().forget(id)
     }

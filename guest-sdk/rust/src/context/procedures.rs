@@ -111,6 +111,17 @@ impl<'a> Procedures<'a> {
         self.host.get().get_procedure(name, Some(version))
     }
 
+    /// Make a version current that is there already, whichever is so now.
+    pub fn activate(self, name: &str, version: u32) -> Result<()> {
+        self.host.get().activate_procedure(name, version)
+    }
+
+    /// Make the version current that was so before the one that is, and return its number; the next call
+    /// goes back one more.
+    pub fn roll_back(self, name: &str) -> Result<u32> {
+        self.host.get().roll_back_procedure(name)
+    }
+
     /// Current procedures whose triggers fit a situation, the best first; `limit` 1 to 50.
     pub fn matching(self, situation: &str, limit: u32) -> Result<Vec<Procedure>> {
         self.host.get().match_procedures(situation, limit)

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 use super::words::{best_first, score};
 use super::world::World;
-use crate::context::{Entry, Episode, EpisodeFilter, Item, NewProcedure, Procedure, Role, Search};
+use crate::context::{
+    Entry, EntryFilter, EntryPage, Episode, EpisodeFilter, Item, NewProcedure, Procedure, Role,
+    Search,
+};
 use crate::instant::Instant;
 use crate::json::Json;
 
@@ -18,6 +21,12 @@ impl World {
         let kept = before.map(|item| (item.id.clone(), item.created.clone()));
         let (id, created) = kept.unwrap_or_else(|| (self.next_id("mem"), now.clone()));
         self.knowledge.retain(|item| item.id != id);
+        for old in &mut self.knowledge {
+            if entry.supersedes.as_ref() == Some(&old.id) {
+                old.valid_until = Some(entry.valid_from.as_ref().unwrap_or(now).clone());
+                old.superseded_by = Some(id.clone());
+            }
+        }
         self.knowledge.push(Item {
             id: id.clone(),
             external_id: entry.external_id,
@@ -26,7 +35,13 @@ impl World {
             tags: entry.tags,
             source: entry.source,
             visibility: entry.visibility,
+            valid_from: entry.valid_from,
+            valid_until: entry.valid_until,
+            superseded_by: None,
+            part: None,
             writer: writer.to_owned(),
+            turn: None,
+            derived_from: entry.derived_from,
             created,
             updated: now.clone(),
             score: 1.0,
@@ -35,9 +50,11 @@ impl World {
         id
     }
 
-    pub(super) fn search(&self, search: &Search) -> Vec<Item> {
+    pub(super) fn search(&self, search: &Search, now: &Instant) -> Vec<Item> {
+        let as_of = search.as_of.as_ref().unwrap_or(now);
         let hits = self.knowledge.iter().filter(|item| {
-            search.tags.iter().all(|tag| item.tags.contains(tag))
+            is_true(item, as_of)
+                && search.tags.iter().all(|tag| item.tags.contains(tag))
                 && (search.source.is_none() || search.source == item.source)
                 && search
                     .since
@@ -60,6 +77,43 @@ impl World {
             .take(search.limit as usize)
             .map(|(score, item)| Item { score, ..item })
             .collect()
+    }
+
+    /// The latest first, in one page: `next` is the place after it.
+    pub(super) fn list(&self, filter: &EntryFilter, now: &Instant) -> EntryPage {
+        let as_of = filter.as_of.as_ref().unwrap_or(now);
+        let before = filter.after.as_deref().and_then(|after| after.parse().ok());
+        let passing = self
+            .knowledge
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(at, item)| {
+                before.is_none_or(|before: usize| *at < before)
+                    && is_true(item, as_of)
+                    && filter.document.as_ref().is_none_or(|id| *id == item.id)
+                    && filter.tags.iter().all(|tag| item.tags.contains(tag))
+                    && (filter.source.is_none() || filter.source == item.source)
+                    && filter
+                        .since
+                        .as_ref()
+                        .is_none_or(|since| item.updated >= *since)
+                    && filter
+                        .until
+                        .as_ref()
+                        .is_none_or(|until| item.updated < *until)
+                    && filter
+                        .metadata
+                        .as_ref()
+                        .is_none_or(|wanted| has_members(&item.metadata, wanted))
+            });
+        let mut found: Vec<(usize, &Item)> = passing.take(filter.limit as usize + 1).collect();
+        let more = found.len() > filter.limit as usize;
+        found.truncate(filter.limit as usize);
+        EntryPage {
+            next: found.last().filter(|_| more).map(|(at, _)| at.to_string()),
+            items: found.into_iter().map(|(_, item)| item.clone()).collect(),
+        }
     }
 
     pub(super) fn forget(&mut self, id: &str) -> bool {
@@ -117,11 +171,40 @@ impl World {
         newest_first
     }
 
+    /// The oldest first, after the last one that was consolidated.
+    pub(super) fn unconsolidated(&self, of: (&str, Option<&str>), limit: u32) -> Vec<Episode> {
+        let mark = self.marks.get(&(of.0.to_owned(), of.1.map(str::to_owned)));
+        let all = self.episodes(of, &EpisodeFilter::new());
+        let waiting = all
+            .into_iter()
+            .take_while(|episode| Some(&episode.id) != mark);
+        let mut waiting: Vec<Episode> = waiting.collect();
+        waiting.reverse();
+        waiting.truncate(limit as usize);
+        waiting
+    }
+
+    /// Says whether there is such an episode.
+    pub(super) fn consolidate(&mut self, of: (&str, Option<&str>), through: &str) -> bool {
+        let all = self.episodes(of, &EpisodeFilter::new());
+        let key = (of.0.to_owned(), of.1.map(str::to_owned));
+        let place = |id: &str| all.iter().position(|episode| episode.id == id);
+        let Some(new) = place(through) else {
+            return false;
+        };
+        let old = self.marks.get(&key).and_then(|id| place(id));
+        if old.is_none_or(|old| new < old) {
+            self.marks.insert(key, through.to_owned());
+        }
+        self.writes += 1;
+        true
+    }
+
     pub(super) fn put_procedure(&mut self, new: NewProcedure, writer: &str, now: &Instant) -> u32 {
-        let version = self
-            .procedure(&new.name, None)
-            .map_or(0, |last| last.version)
-            + 1;
+        let of = self.procedures.iter().filter(|old| old.name == new.name);
+        let version = of.map(|old| old.version).max().unwrap_or(0) + 1;
+        let history = self.current.entry(new.name.clone()).or_default();
+        history.push(version);
         self.procedures.push(Procedure {
             name: new.name,
             version,
@@ -138,9 +221,35 @@ impl World {
     }
 
     pub(super) fn procedure(&self, name: &str, version: Option<u32>) -> Option<&Procedure> {
-        self.procedures.iter().rev().find(|procedure| {
-            procedure.name == name && version.is_none_or(|version| version == procedure.version)
-        })
+        let current = self.current.get(name).and_then(|history| history.last());
+        let version = version.or(current.copied());
+        self.procedures
+            .iter()
+            .find(|procedure| procedure.name == name && Some(procedure.version) == version)
+    }
+
+    /// Says whether there is such a version.
+    pub(super) fn activate(&mut self, name: &str, version: u32) -> bool {
+        if self.procedure(name, Some(version)).is_none() {
+            return false;
+        }
+        let history = self.current.entry(name.to_owned()).or_default();
+        if history.last() != Some(&version) {
+            history.push(version);
+        }
+        self.writes += 1;
+        true
+    }
+
+    /// The version that is current now, if there was one before.
+    pub(super) fn roll_back_procedure(&mut self, name: &str) -> Option<u32> {
+        let history = self
+            .current
+            .get_mut(name)
+            .filter(|history| history.len() > 1)?;
+        history.pop();
+        self.writes += 1;
+        history.last().copied()
     }
 
     pub(super) fn match_procedures(&self, situation: &str, limit: u32) -> Vec<Procedure> {
@@ -162,6 +271,11 @@ impl World {
             .map(|(score, procedure)| Procedure { score, ..procedure })
             .collect()
     }
+}
+
+fn is_true(item: &Item, at: &Instant) -> bool {
+    item.valid_from.as_ref().is_none_or(|from| from <= at)
+        && item.valid_until.as_ref().is_none_or(|until| at < until)
 }
 
 fn has_members(metadata: &Json, wanted: &Json) -> bool {

@@ -27,7 +27,11 @@ pub(super) struct World {
     pub(super) knowledge: Vec<Item>,
     /// With the agent and user whose they are.
     pub(super) episodes: Vec<(String, Option<String>, Episode)>,
+    /// The last episode that was consolidated, by agent and user.
+    pub(super) marks: BTreeMap<(String, Option<String>), String>,
     pub(super) procedures: Vec<Procedure>,
+    /// The versions that were current, by name; the last one is.
+    pub(super) current: BTreeMap<String, Vec<u32>>,
     pub(super) published: Vec<Published>,
     pub(super) response: Option<Json>,
     pub(super) log: Vec<LogLine>,

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{bindings, wit};
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Entry, Episode, EpisodeFilter, EventInfo, EventQuery, Identity,
-    Item, Level, NewProcedure, Procedure, ProcedureKind, Role, Schema, Search, SearchMode,
-    Violation, Visibility,
+    AgentInfo, AgentQuery, Budget, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
+    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Part, Procedure, ProcedureKind,
+    Role, Schema, Search, SearchMode, Violation, Visibility,
 };
 use crate::error::{Error, Failure};
 use crate::event::{Event, ReplyTo};
@@ -166,6 +166,11 @@ impl From<Entry> for wit::knowledge::Entry {
             source: entry.source,
             visibility: entry.visibility.into(),
             ttl_seconds: entry.ttl_seconds,
+            valid_from: entry.valid_from.map(Instant::into_string),
+            valid_until: entry.valid_until.map(Instant::into_string),
+            supersedes: entry.supersedes,
+            derived_from: entry.derived_from,
+            chunk_bytes: entry.chunk_bytes,
         }
     }
 }
@@ -182,6 +187,7 @@ impl From<Search> for wit::knowledge::Query {
             metadata: search.metadata.map(Json::into_string),
             since: search.since.map(Instant::into_string),
             until: search.until.map(Instant::into_string),
+            as_of: search.as_of.map(Instant::into_string),
             min_score: search.min_score,
         }
     }
@@ -197,10 +203,45 @@ impl From<wit::knowledge::Item> for Item {
             tags: item.tags,
             source: item.source,
             visibility: item.visibility.into(),
+            valid_from: item.valid_from.map(Instant::from_text),
+            valid_until: item.valid_until.map(Instant::from_text),
+            superseded_by: item.superseded_by,
+            part: item.part.map(|part| Part {
+                document: part.document,
+                number: part.number,
+                of: part.of,
+            }),
             writer: item.writer,
+            turn: item.turn,
+            derived_from: item.derived_from,
             created: Instant::from_text(item.created),
             updated: Instant::from_text(item.updated),
             score: item.score,
+        }
+    }
+}
+
+impl From<EntryFilter> for wit::knowledge::Filter {
+    fn from(filter: EntryFilter) -> Self {
+        Self {
+            tags: filter.tags,
+            source: filter.source,
+            metadata: filter.metadata.map(Json::into_string),
+            since: filter.since.map(Instant::into_string),
+            until: filter.until.map(Instant::into_string),
+            as_of: filter.as_of.map(Instant::into_string),
+            document: filter.document,
+            limit: filter.limit,
+            after: filter.after,
+        }
+    }
+}
+
+impl From<wit::knowledge::Page> for EntryPage {
+    fn from(page: wit::knowledge::Page) -> Self {
+        Self {
+            items: page.items.into_iter().map(Item::from).collect(),
+            next: page.next,
         }
     }
 }

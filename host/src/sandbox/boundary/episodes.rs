@@ -26,6 +26,17 @@ impl episodes::Host for TurnView<'_> {
         let found = turn.search_episodes(&text, select(filter)).await?;
         Ok(found.into_iter().map(episode).collect())
     }
+
+    async fn unconsolidated(&mut self, limit: u32) -> Result<Vec<Episode>, Fault> {
+        let turn = self.desk.enter(0)?;
+        let found = turn.unconsolidated_episodes(limit).await?;
+        Ok(found.into_iter().map(episode).collect())
+    }
+
+    async fn consolidate(&mut self, through: String) -> Result<(), Fault> {
+        let turn = self.desk.enter(through.len())?;
+        Ok(turn.consolidate(&through).await?)
+    }
 }
 
 fn bytes(filter: &Filter) -> usize {

@@ -20,6 +20,16 @@ impl procedures::Host for TurnView<'_> {
         Ok(lowered(turn.get_procedure(&name, version).await?, 1.0))
     }
 
+    async fn activate(&mut self, name: String, version: u32) -> Result<(), Fault> {
+        let turn = self.desk.enter(name.len())?;
+        Ok(turn.activate_procedure(&name, version).await?)
+    }
+
+    async fn roll_back(&mut self, name: String) -> Result<u32, Fault> {
+        let turn = self.desk.enter(name.len())?;
+        Ok(turn.roll_back_procedure(&name).await?)
+    }
+
     async fn match_situation(
         &mut self,
         situation: String,

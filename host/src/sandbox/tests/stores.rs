@@ -7,13 +7,13 @@ use async_trait::async_trait;
 
 use crate::clock::{SystemClock, Timestamp};
 use crate::error::{Error, Result};
-use crate::events::Json;
+use crate::events::{Json, Page};
 use crate::id::{AgentName, EventType, IdKey};
 use crate::identity::TenantScope;
 use crate::memory::{
-    Episode, EpisodeFilter, EpisodeStore, Hit, KeyRange, KnowledgeItem, KnowledgeQuery,
-    KnowledgeStore, KnowledgeWrite, Procedure, ProcedureStore, WorkingEntry, WorkingKey,
-    WorkingSpace, WorkingStore,
+    Episode, EpisodeFilter, EpisodeStore, Hit, KeyRange, KnowledgeFilter, KnowledgeItem,
+    KnowledgeQuery, KnowledgeStore, KnowledgeWrite, PageOf, Procedure, ProcedureState,
+    ProcedureStore, Unconsolidated, WorkingEntry, WorkingKey, WorkingSpace, WorkingStore,
 };
 use crate::registry::{
     Agent, AgentStatus, AgentStore, CatalogStore, Deployed, Directory, EventDefinition, NewVersion,
@@ -168,6 +168,16 @@ impl KnowledgeStore for Stores {
     async fn search(&self, _: &TenantScope, _: &KnowledgeQuery, _: Timestamp) -> Result<Vec<Hit>> {
         Ok(Vec::new())
     }
+
+    async fn list(
+        &self,
+        _: &TenantScope,
+        _: &KnowledgeFilter,
+        _: PageOf,
+        _: Timestamp,
+    ) -> Result<Page<KnowledgeItem>> {
+        not_here()
+    }
 }
 
 #[async_trait]
@@ -179,6 +189,20 @@ impl EpisodeStore for Stores {
     async fn search(&self, _: &TenantScope, _: &str, _: &EpisodeFilter) -> Result<Vec<Episode>> {
         Ok(Vec::new())
     }
+
+    async fn has(&self, _: &TenantScope, _: &AgentName, _: &str) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn unconsolidated(
+        &self,
+        _: &TenantScope,
+        _: &AgentName,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<Unconsolidated> {
+        Ok(Unconsolidated::default())
+    }
 }
 
 #[async_trait]
@@ -187,8 +211,12 @@ impl ProcedureStore for Stores {
         Ok(None)
     }
 
-    async fn latest(&self, _: &TenantScope, _: &str) -> Result<u32> {
-        Ok(0)
+    async fn state(&self, _: &TenantScope, _: &str) -> Result<ProcedureState> {
+        Ok(ProcedureState::default())
+    }
+
+    async fn list(&self, _: &TenantScope, _: Option<&str>, _: u32) -> Result<Vec<Procedure>> {
+        Ok(Vec::new())
     }
 
     async fn matching(&self, _: &TenantScope, _: &str, _: u32) -> Result<Vec<(Procedure, f64)>> {

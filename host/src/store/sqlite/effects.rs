@@ -15,8 +15,8 @@ use crate::turn::{Effect, Read};
 
 /// An effect with what takes long to make, made on the caller's thread and not on the writer's.
 pub(super) enum Prepared {
-    /// Write a knowledge entry, found by this vector.
-    Knowledge(Box<KnowledgeWrite>, Embedding),
+    /// Write a knowledge entry, found by these vectors.
+    Knowledge(Box<KnowledgeWrite>, Vec<Embedding>),
     /// Anything else.
     Plain(Effect),
 }
@@ -26,8 +26,8 @@ impl Prepared {
     pub(super) fn new(effect: Effect) -> Self {
         match effect {
             Effect::KnowledgePut(write) => {
-                let vector = knowledge::vector_of(&write);
-                Self::Knowledge(write, vector)
+                let vectors = knowledge::vectors_of(&write);
+                Self::Knowledge(write, vectors)
             }
             plain => Self::Plain(plain),
         }
@@ -58,9 +58,13 @@ pub(super) fn check_read(
             knowledge::unchanged(conn, scope, id, *version, now)?,
             format!("knowledge `{id}`"),
         ),
-        Read::Procedure { name, latest } => (
-            procedures::unchanged(conn, name, *latest)?,
+        Read::Procedure { name, changes } => (
+            procedures::unchanged(conn, name, *changes)?,
             format!("procedure `{name}`"),
+        ),
+        Read::EpisodeMark { agent, mark } => (
+            episodes::unchanged(conn, scope, agent, *mark)?,
+            format!("which episodes of `{agent}` are consolidated"),
         ),
     };
     Ok((!unchanged).then_some(what))
@@ -81,8 +85,8 @@ pub(super) fn apply(
     now: Timestamp,
 ) -> Result<Option<working::Change>> {
     let effect = match prepared {
-        Prepared::Knowledge(write, vector) => {
-            return knowledge::apply_put(conn, write, vector).map(|()| None);
+        Prepared::Knowledge(write, vectors) => {
+            return knowledge::apply_put(conn, write, vectors).map(|()| None);
         }
         Prepared::Plain(effect) => effect,
     };
@@ -97,11 +101,24 @@ pub(super) fn apply(
             return working::apply_delete(conn, space, key).map(Some);
         }
         Effect::KnowledgePut(write) => {
-            knowledge::apply_put(conn, write, &knowledge::vector_of(write))?;
+            knowledge::apply_put(conn, write, &knowledge::vectors_of(write))?;
         }
         Effect::KnowledgeForget { id } => knowledge::apply_forget(conn, id)?,
         Effect::EpisodeAdd(episode) => episodes::apply_add(conn, episode)?,
+        Effect::EpisodesConsolidate {
+            agent,
+            customer,
+            user,
+            through,
+        } => {
+            let owner = (customer.as_ref(), user.as_ref());
+            episodes::apply_consolidate(conn, agent, owner, through)?;
+        }
         Effect::ProcedurePut(write) => procedures::apply_put(conn, write)?,
+        Effect::ProcedureActivate { name, version } => {
+            procedures::apply_activate(conn, name, *version)?;
+        }
+        Effect::ProcedureRollBack { name } => procedures::apply_roll_back(conn, name)?,
     }
     Ok(None)
 }

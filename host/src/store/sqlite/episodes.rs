@@ -2,6 +2,10 @@
 //!
 //! Invariant: a read names the agent and the owner (see [`super::visibility`]) in its SQL; there is no
 //! read without. Episodes are ordered by their time, of equal times by their commit.
+//!
+//! What waits to be consolidated is in the order of commits instead: a turn stamps an episode's time
+//! before it commits, and a mark that went by time would pass over one that came late. Numbers are given
+//! out above every one ever used, so that a new episode never lies before a mark.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
@@ -9,13 +13,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::events::Json;
-use crate::id::{CustomerId, Label, UserId};
+use crate::id::{AgentName, CustomerId, Label, UserId};
 use crate::identity::TenantScope;
-use crate::memory::{Episode, EpisodeFilter, EpisodeStore, Role};
+use crate::memory::{Episode, EpisodeFilter, EpisodeStore, Role, Unconsolidated};
 
 use super::SqliteStore;
 use super::columns::{optional, parsed};
-use super::rows::Sql as _;
+use super::rows::{Sql as _, to_u64};
 use super::visibility::owner;
 use super::words;
 
@@ -47,6 +51,102 @@ impl EpisodeStore for SqliteStore {
             .scan(move |conn| search(conn, &scope, &text, &filter))
             .await
     }
+
+    async fn has(&self, scope: &TenantScope, agent: &AgentName, id: &str) -> Result<bool> {
+        let tenant = self.tenant(scope).await?;
+        let owner = owner(scope.customer(), scope.user());
+        tenant
+            .read(|conn| Ok(place(conn, agent.as_str(), &owner, id)?.1.is_some()))
+            .await
+    }
+
+    async fn unconsolidated(
+        &self,
+        scope: &TenantScope,
+        agent: &AgentName,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Unconsolidated> {
+        let tenant = self.tenant(scope).await?;
+        tenant
+            .read(|conn| unconsolidated(conn, scope, (agent, after), limit))
+            .await
+    }
+}
+
+/// The oldest first: those after the mark, or after an episode.
+fn unconsolidated(
+    conn: &Connection,
+    scope: &TenantScope,
+    (agent, after): (&AgentName, Option<&str>),
+    limit: u32,
+) -> Result<Unconsolidated> {
+    let owner = owner(scope.customer(), scope.user());
+    let mark = mark(conn, agent.as_str(), &owner)?;
+    let from = match after {
+        Some(id) => place(conn, agent.as_str(), &owner, id)?.1,
+        None => None,
+    };
+    let episodes = conn
+        .prepare_cached(&in_order_sql())
+        .and_then(|mut statement| {
+            let params = params![agent.as_str(), owner, from.unwrap_or(mark), limit];
+            statement.query_map(params, episode)?.collect()
+        })
+        .during("reading episodes to consolidate")?;
+    Ok(Unconsolidated {
+        mark: to_u64(mark),
+        episodes,
+    })
+}
+
+fn in_order_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM episodes e WHERE e.agent = ?1 AND e.owner = ?2 AND e.n > ?3
+         ORDER BY e.n LIMIT ?4"
+    )
+}
+
+fn mark(conn: &Connection, agent: &str, owner: &str) -> Result<i64> {
+    conn.prepare_cached("SELECT n FROM episode_marks WHERE agent = ?1 AND owner = ?2")
+        .and_then(|mut statement| {
+            statement
+                .query_row([agent, owner], |row| row.get(0))
+                .optional()
+        })
+        .during("reading what is consolidated")
+        .map(Option::unwrap_or_default)
+}
+
+/// Whether an agent's episodes with a scope's user are consolidated up to where they were.
+pub(super) fn unchanged(
+    conn: &Connection,
+    scope: &TenantScope,
+    agent: &AgentName,
+    seen: u64,
+) -> Result<bool> {
+    let owner = owner(scope.customer(), scope.user());
+    Ok(to_u64(mark(conn, agent.as_str(), &owner)?) == seen)
+}
+
+/// Move the mark to an episode, never back. One that was erased meanwhile moves nothing.
+pub(super) fn apply_consolidate(
+    conn: &Connection,
+    agent: &AgentName,
+    (customer, user): (Option<&CustomerId>, Option<&UserId>),
+    through: &str,
+) -> Result<()> {
+    let owner = owner(customer, user);
+    let (_, Some(n)) = place(conn, agent.as_str(), &owner, through)? else {
+        return Ok(());
+    };
+    conn.prepare_cached(
+        "INSERT INTO episode_marks (agent, owner, n) VALUES (?1, ?2, ?3)
+         ON CONFLICT (agent, owner) DO UPDATE SET n = max(n, excluded.n)",
+    )
+    .and_then(|mut statement| statement.execute(params![agent.as_str(), owner, n]))
+    .during("marking episodes as consolidated")?;
+    Ok(())
 }
 
 /// The newest first.
@@ -106,8 +206,10 @@ pub(super) fn apply_add(conn: &Connection, episode: &Episode) -> Result<()> {
 
 fn insert(conn: &Connection, episode: &Episode, owner: &str) -> rusqlite::Result<()> {
     conn.prepare_cached(
-        "INSERT INTO episodes (id, agent, owner, customer, user, role, session, time_ms, metadata, content)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO episodes (n, id, agent, owner, customer, user, role, session, time_ms, metadata, content)
+         SELECT max(value, (SELECT coalesce(max(n), 0) FROM episodes)) + 1,
+             ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+         FROM memory_counters WHERE name = 'episodes_floor'",
     )?
     .execute(params![
         &*episode.id,
@@ -239,6 +341,7 @@ mod tests {
         assert!(
             recent(Some("s"))[0].contains("episodes_session (agent=? AND owner=? AND session=?")
         );
+        assert!(plan(&conn, &in_order_sql())[0].contains("episodes_in_order"));
         let search = plan(&conn, &search_sql());
         assert!(
             search[0].starts_with("SCAN episodes_words VIRTUAL TABLE"),

@@ -17,6 +17,13 @@
 //! above them. An expired entry is absent: it refuses nothing and a write removes it first.
 //!
 //! Versions of an id are never used twice, by the same counter as in [`super::working`].
+//!
+//! # Documents
+//!
+//! A document is a row for each chunk. The first chunk's row is the document: it has its id, its external
+//! id and the hash of all of its text, so that the rules above are the same for documents. The others name
+//! it, have an id made from its, and hash their place, so that no two chunks are ever equal text. They
+//! come and go with the first one.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
@@ -24,26 +31,34 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::events::Json;
+use crate::events::Page;
 use crate::identity::TenantScope;
 use crate::memory::{
-    Hit, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite, Visibility,
+    Hit, KnowledgeFilter, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite, PageOf,
+    Part, Provenance, Validity, Visibility,
 };
 
 use super::SqliteStore;
-use super::columns::{json, optional, parsed};
+use super::columns::{json, optional};
 use super::rows::Sql as _;
 use super::visibility::{domain, domains_seen, owner};
 
+mod keep;
+mod list;
 mod search;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub(super) use write::{apply_forget, apply_put, in_the_way, vector_of};
+pub(super) use write::{apply_forget, apply_put, in_the_way, vectors_of};
 
 /// The columns of [`item`], in its order.
-const COLUMNS: &str = "k.id, k.external_id, k.content, k.metadata, k.tags, k.source, k.visibility, \
-                       k.customer, k.user, k.writer, k.created_ms, k.updated_ms, k.version";
+const COLUMNS: &str = "k.id, \
+    CASE WHEN k.document IS NULL THEN k.external_id \
+         ELSE (SELECT d.external_id FROM knowledge d WHERE d.id = k.document) END, \
+    k.content, k.metadata, k.tags, k.source, k.visibility, k.customer, k.user, k.writer, k.created_ms, \
+    k.updated_ms, k.version, k.turn, k.derived_from, k.valid_from_ms, k.valid_until_ms, \
+    k.superseded_by, coalesce(k.document, k.id), k.part, k.parts";
 
 #[async_trait]
 impl KnowledgeStore for SqliteStore {
@@ -76,6 +91,20 @@ impl KnowledgeStore for SqliteStore {
         let (scope, query) = (scope.clone(), query.clone());
         tenant
             .scan(move |conn| search::search(conn, &scope, &query, now))
+            .await
+    }
+
+    async fn list(
+        &self,
+        scope: &TenantScope,
+        filter: &KnowledgeFilter,
+        page: PageOf,
+        now: Timestamp,
+    ) -> Result<Page<KnowledgeItem>> {
+        let tenant = self.tenant(scope).await?;
+        let (scope, filter) = (scope.clone(), filter.clone());
+        tenant
+            .scan(move |conn| list::list(conn, &scope, &filter, page, now))
             .await
     }
 }
@@ -166,6 +195,16 @@ fn one(conn: &Connection, sql: &str, params: &[&dyn ToSql]) -> Result<Option<Kno
 
 /// A row of [`COLUMNS`].
 fn item(row: &Row<'_>) -> rusqlite::Result<KnowledgeItem> {
+    let instant =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp));
+    let part = match row.get::<_, Option<u32>>(19)? {
+        None => None,
+        Some(number) => Some(Part {
+            document: row.get(18)?,
+            number,
+            of: row.get(20)?,
+        }),
+    };
     Ok(KnowledgeItem {
         id: row.get(0)?,
         external_id: row.get(1)?,
@@ -173,15 +212,29 @@ fn item(row: &Row<'_>) -> rusqlite::Result<KnowledgeItem> {
         metadata: Json::from_stored(row.get::<_, String>(3)?),
         tags: json(row, 4)?,
         source: row.get(5)?,
-        visibility: match row.get_ref(6)?.as_str()? {
-            "tenant" => Visibility::Tenant,
-            "customer" => Visibility::Customer,
-            _ => Visibility::Private,
-        },
+        visibility: visibility(row, 6)?,
         owner: (optional(row, 7)?, optional(row, 8)?),
-        writer: parsed(row, 9)?,
         created: Timestamp(row.get(10)?),
         updated: Timestamp(row.get(11)?),
         version: row.get::<_, i64>(12)? as u64,
+        provenance: Provenance {
+            writer: row.get(9)?,
+            turn: optional(row, 13)?,
+            derived_from: json(row, 14)?,
+        },
+        valid: Validity {
+            from: instant(15)?,
+            until: instant(16)?,
+        },
+        superseded_by: row.get(17)?,
+        part,
+    })
+}
+
+fn visibility(row: &Row<'_>, column: usize) -> rusqlite::Result<Visibility> {
+    Ok(match row.get_ref(column)?.as_str()? {
+        "tenant" => Visibility::Tenant,
+        "customer" => Visibility::Customer,
+        _ => Visibility::Private,
     })
 }

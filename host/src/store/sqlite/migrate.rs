@@ -29,6 +29,8 @@ pub(super) const TENANT: Migrations = Migrations {
         include_str!("../../../../migrations/sqlite/tenant/0001_events.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0002_registry.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0003_memory.sql"),
+        include_str!("../../../../migrations/sqlite/tenant/0004_knowledge.sql"),
+        include_str!("../../../../migrations/sqlite/tenant/0005_episodes_procedures.sql"),
     ],
 };
 

@@ -471,6 +471,7 @@ fn app(
         deliveries: Arc::<SqliteStore>::clone(store),
         working: Arc::<SqliteStore>::clone(store),
         knowledge: Arc::<SqliteStore>::clone(store),
+        keeper: Arc::<SqliteStore>::clone(store),
         episodes: Arc::<SqliteStore>::clone(store),
         procedures: Arc::<SqliteStore>::clone(store),
         uploads: Arc::new(Manifests),

@@ -43,6 +43,7 @@ impl Fixture {
             turns: Arc::clone(&self.turns),
             working: Arc::clone(&self.working),
             knowledge: Arc::clone(&self.knowledge),
+            keeper: Arc::clone(&self.keeper),
             episodes: Arc::clone(&self.episodes),
             procedures: Arc::clone(&self.procedures),
             _dir: None,

@@ -4,12 +4,15 @@ use warren::clock::Clock;
 use warren::events::Json;
 use warren::id::AgentName;
 use warren::identity::TenantScope;
-use warren::memory::{KnowledgeQuery, KnowledgeWrite, SearchMode, Visibility};
+use warren::memory::{
+    KnowledgeQuery, KnowledgeWrite, Provenance, SearchMode, Validity, Visibility,
+};
 use warren::turn::Effect;
 
 use super::Fixture;
 use super::helpers::identity;
 
+mod entries;
 mod episodes;
 mod knowledge;
 mod procedures;
@@ -42,14 +45,24 @@ fn entry(f: &Fixture, who: &str, visibility: Visibility, content: &str) -> Knowl
         id: format!("kno_{who}_{visibility:?}_{content}").into(),
         external_id: None,
         content: content.into(),
+        chunk_bytes: None,
+        chunks: Vec::new(),
         metadata: Json::parse("metadata", "{}").unwrap(),
         tags: Vec::new(),
         source: None,
         visibility,
         expires: None,
+        valid: Validity::default(),
+        supersedes: None,
+        superseded_by: None,
         customer,
         user,
-        writer: agent("worker"),
+        provenance: Provenance {
+            writer: "worker".into(),
+            turn: None,
+            derived_from: Vec::new(),
+        },
+        created: f.clock.now(),
         now: f.clock.now(),
     }
 }
@@ -69,6 +82,7 @@ fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
         metadata: None,
         since: None,
         until: None,
+        as_of: None,
         min_score: None,
     }
 }

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::{DEPTH_MAX, EVENTS_MAX, Fake, RANDOM_BYTES_MAX, plain};
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Entry, Episode, EpisodeFilter, EventInfo, EventQuery, Identity,
-    Item, Level, NewProcedure, Procedure, Role, Schema, Search, Violation,
+    AgentInfo, AgentQuery, Budget, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
+    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure, Role, Schema, Search,
+    Violation,
 };
 use crate::error::{Error, Result};
 use crate::event::ReplyTo;
@@ -165,7 +166,13 @@ impl Host for Fake {
     fn search_knowledge(&self, search: Search) -> Result<Vec<Item>> {
         self.enter(Some(Grant::KnowledgeRead))?;
         Self::limit(search.limit, 100)?;
-        Ok(self.world.borrow().search(&search))
+        Ok(self.world.borrow().search(&search, &self.settings.now))
+    }
+
+    fn list_knowledge(&self, filter: EntryFilter) -> Result<EntryPage> {
+        self.enter(Some(Grant::KnowledgeRead))?;
+        Self::limit(filter.limit, 100)?;
+        Ok(self.world.borrow().list(&filter, &self.settings.now))
     }
 
     fn get_knowledge(&self, id: &str) -> Result<Item> {
@@ -214,6 +221,19 @@ impl Host for Fake {
         Ok(best.take(filter.limit as usize).collect())
     }
 
+    fn unconsolidated_episodes(&self, limit: u32) -> Result<Vec<Episode>> {
+        self.enter(Some(Grant::EpisodesRead))?;
+        Self::limit(limit, 100)?;
+        Ok(self.world.borrow().unconsolidated(self.whose(), limit))
+    }
+
+    fn consolidate_episodes(&self, through: &str) -> Result<()> {
+        self.enter(Some(Grant::EpisodesWrite))?;
+        let mut world = self.world.borrow_mut();
+        let there = world.consolidate(self.whose(), through);
+        there.then_some(()).ok_or(Error::NotFound)
+    }
+
     fn put_procedure(&self, procedure: NewProcedure) -> Result<u32> {
         self.enter(Some(Grant::ProceduresWrite))?;
         let mut world = self.world.borrow_mut();
@@ -227,6 +247,20 @@ impl Host for Fake {
             .procedure(name, version)
             .cloned()
             .ok_or(Error::NotFound)
+    }
+
+    fn activate_procedure(&self, name: &str, version: u32) -> Result<()> {
+        self.enter(Some(Grant::ProceduresWrite))?;
+        let there = self.world.borrow_mut().activate(name, version);
+        there.then_some(()).ok_or(Error::NotFound)
+    }
+
+    fn roll_back_procedure(&self, name: &str) -> Result<u32> {
+        self.enter(Some(Grant::ProceduresWrite))?;
+        let mut world = self.world.borrow_mut();
+        world.procedure(name, None).ok_or(Error::NotFound)?;
+        let version = world.roll_back_procedure(name);
+        version.ok_or_else(|| Error::Conflict(format!("`{name}` has nothing to go back to")))
     }
 
     fn match_procedures(&self, situation: &str, limit: u32) -> Result<Vec<Procedure>> {

@@ -34,11 +34,13 @@ const FUSION_K: f64 = 60.0;
 /// 0.125 (measured over random words).
 const NOISE_COSINE: f32 = 0.1;
 
-/// Rows that a search may find. Parameters 1 to 8 are [`Allowed::params`].
+/// Rows that a search may find. Parameters 1 to 9 are [`Allowed::params`].
 const ALLOWED: &str = "k.domain IN (?1, ?2, ?3) AND (k.expires_ms IS NULL OR k.expires_ms > ?4)
      AND (?5 IS NULL OR k.source = ?5)
      AND (?6 IS NULL OR k.updated_ms >= ?6) AND (?7 IS NULL OR k.updated_ms < ?7)
-     AND (?8 IS NULL OR NOT EXISTS (SELECT value FROM json_each(?8) EXCEPT SELECT value FROM json_each(k.tags)))";
+     AND (?8 IS NULL OR NOT EXISTS (SELECT value FROM json_each(?8) EXCEPT SELECT value FROM json_each(k.tags)))
+     AND (k.valid_from_ms IS NULL OR k.valid_from_ms <= ?9)
+     AND (k.valid_until_ms IS NULL OR k.valid_until_ms > ?9)";
 
 /// A row's number and how good it is, the best first.
 type Ranked = Vec<(i64, f64)>;
@@ -80,6 +82,7 @@ struct Allowed {
     since_ms: Option<i64>,
     until_ms: Option<i64>,
     tags: Option<String>,
+    as_of_ms: i64,
     metadata: Option<serde_json::Map<String, Value>>,
 }
 
@@ -97,12 +100,13 @@ impl Allowed {
             since_ms: query.since.map(|at| at.0),
             until_ms: query.until.map(|at| at.0),
             tags: tags.transpose()?,
+            as_of_ms: query.as_of.unwrap_or(now).0,
             metadata: metadata.transpose()?,
         })
     }
 
     /// The parameters of [`ALLOWED`], and one more.
-    fn params<'a>(&'a self, ninth: &'a dyn ToSql) -> [&'a dyn ToSql; 9] {
+    fn params<'a>(&'a self, tenth: &'a dyn ToSql) -> [&'a dyn ToSql; 10] {
         let [private, customer, tenant] = &self.domains;
         [
             private,
@@ -113,23 +117,28 @@ impl Allowed {
             &self.since_ms,
             &self.until_ms,
             &self.tags,
-            ninth,
+            &self.as_of_ms,
+            tenth,
         ]
     }
 
     /// Whether the metadata in a column has all members that are wanted.
     fn has_metadata(&self, row: &Row<'_>, column: usize) -> rusqlite::Result<bool> {
-        let Some(wanted) = &self.metadata else {
-            return Ok(true);
-        };
-        let text = row.get_ref(column)?.as_str()?;
-        let Ok(found) = serde_json::from_str::<serde_json::Map<String, Value>>(text) else {
-            return Ok(false);
-        };
-        Ok(wanted
-            .iter()
-            .all(|(name, value)| found.get(name).is_some_and(|found| same(found, value))))
+        match &self.metadata {
+            None => Ok(true),
+            Some(wanted) => Ok(has_members(row.get_ref(column)?.as_str()?, wanted)),
+        }
     }
+}
+
+/// Whether a JSON object has all these members.
+pub(super) fn has_members(object: &str, wanted: &serde_json::Map<String, Value>) -> bool {
+    let Ok(found) = serde_json::from_str::<serde_json::Map<String, Value>>(object) else {
+        return false;
+    };
+    wanted
+        .iter()
+        .all(|(name, value)| found.get(name).is_some_and(|found| same(found, value)))
 }
 
 /// Whether two JSON values are equal, numbers by value: 1 and 1.0 are.
@@ -171,7 +180,7 @@ pub(super) fn words_sql() -> String {
     format!(
         "SELECT k.n, -bm25(knowledge_words, 0.0, 1.0, 1.0), k.metadata
          FROM knowledge_words CROSS JOIN knowledge k ON k.n = knowledge_words.rowid
-         WHERE knowledge_words MATCH ?9 AND {ALLOWED} ORDER BY 2 DESC, 1"
+         WHERE knowledge_words MATCH ?10 AND {ALLOWED} ORDER BY 2 DESC, 1"
     )
 }
 
@@ -180,7 +189,7 @@ fn by_vector(conn: &Connection, allowed: &Allowed, text: &str) -> rusqlite::Resu
     let sql = format!(
         "SELECT k.n, v.vector, k.metadata
          FROM knowledge k CROSS JOIN knowledge_vectors v ON v.n = k.n
-         WHERE v.embedder = ?9 AND {ALLOWED}"
+         WHERE v.embedder = ?10 AND {ALLOWED}"
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(&allowed.params(&embed::EMBEDDER)[..])?;

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::super::testing::{agent, identity, plan, scope, tenant_db};
+use super::super::testing::{identity, plan, scope, tenant_db};
 use super::search::{search, words_sql};
 use super::*;
 use crate::error::Error;
@@ -21,20 +21,30 @@ fn entry(who: &str, visibility: Visibility, external_id: &str, content: &str) ->
         .into(),
         external_id: (!external_id.is_empty()).then(|| external_id.to_owned()),
         content: content.into(),
+        chunk_bytes: None,
+        chunks: Vec::new(),
         metadata: Json::from_stored("{}"),
         tags: Vec::new(),
         source: None,
         visibility,
         expires: None,
+        valid: Validity::default(),
+        supersedes: None,
+        superseded_by: None,
         customer,
         user,
-        writer: agent("scribe"),
+        provenance: Provenance {
+            writer: "scribe".into(),
+            turn: None,
+            derived_from: Vec::new(),
+        },
+        created: NOW,
         now: NOW,
     }
 }
 
 fn put(conn: &Connection, write: &KnowledgeWrite) -> Result<()> {
-    apply_put(conn, write, &vector_of(write))
+    apply_put(conn, write, &vectors_of(write))
 }
 
 fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
@@ -48,6 +58,7 @@ fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
         metadata: None,
         since: None,
         until: None,
+        as_of: None,
         min_score: None,
     }
 }

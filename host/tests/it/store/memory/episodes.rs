@@ -5,7 +5,7 @@ use warren::events::Json;
 use warren::id::Label;
 use warren::identity::TenantScope;
 use warren::memory::{Episode, EpisodeFilter, Role};
-use warren::turn::Effect;
+use warren::turn::{Effect, Read};
 
 use super::{HOSTILE, agent};
 use crate::store::helpers::identity;
@@ -16,6 +16,7 @@ on_every_store![
     filters_all_hold,
     nobody_sees_anothers_episodes,
     words_find_episodes,
+    episodes_are_consolidated_once_and_in_the_order_of_commits,
 ];
 
 fn episode(f: &Fixture, who: &str, id: &str, content: &str) -> Episode {
@@ -192,5 +193,84 @@ async fn words_find_episodes(f: &Fixture) {
     assert_eq!(ids, ["b", "a"], "the shorter one is more about it");
     for text in HOSTILE {
         f.episodes.search(&ann, text, &all()).await.unwrap();
+    }
+}
+
+async fn waiting(f: &Fixture, who: &str) -> (u64, Vec<String>) {
+    let worker = agent("worker");
+    let found = f
+        .episodes
+        .unconsolidated(&f.person(who), &worker, None, 100)
+        .await
+        .unwrap();
+    let ids = found.episodes.iter().map(|episode| episode.id.to_string());
+    (found.mark, ids.collect())
+}
+
+fn consolidate(who: &str, through: &str) -> Effect {
+    let (customer, user) = identity(who);
+    Effect::EpisodesConsolidate {
+        agent: agent("worker"),
+        customer,
+        user,
+        through: through.into(),
+    }
+}
+
+async fn episodes_are_consolidated_once_and_in_the_order_of_commits(f: &Fixture) {
+    let ann = f.person("acme/ann");
+    for id in ["a", "b", "c"] {
+        add(f, "acme/ann", episode(f, "acme/ann", id, "hello")).await;
+        add(
+            f,
+            "acme/bob",
+            episode(f, "acme/bob", &format!("bob's {id}"), "hello"),
+        )
+        .await;
+    }
+    assert_eq!(
+        waiting(f, "acme/ann").await,
+        (0, vec!["a".into(), "b".into(), "c".into()])
+    );
+    f.apply(&ann, vec![consolidate("acme/ann", "b")]).await;
+    let (mark, ids) = waiting(f, "acme/ann").await;
+    assert_eq!(ids, ["c"]);
+    let read = |mark| Read::EpisodeMark {
+        agent: agent("worker"),
+        mark,
+    };
+    assert!(!f.unchanged(&ann, read(0)).await, "another turn was first");
+    assert!(f.unchanged(&ann, read(mark)).await);
+    assert_eq!(waiting(f, "acme/bob").await.1.len(), 3, "bob's own mark");
+    f.apply(
+        &ann,
+        vec![
+            consolidate("acme/ann", "a"),
+            consolidate("acme/ann", "bob's c"),
+        ],
+    )
+    .await;
+    assert_eq!(
+        waiting(f, "acme/ann").await.1,
+        ["c"],
+        "never back, never by another's"
+    );
+
+    // One that was said before the mark and committed after it.
+    let late = Episode {
+        time: Timestamp(1),
+        ..episode(f, "acme/ann", "late", "hello")
+    };
+    add(f, "acme/ann", late).await;
+    assert_eq!(waiting(f, "acme/ann").await.1, ["c", "late"]);
+    let worker = agent("worker");
+    for (who, id, there) in [
+        ("acme/ann", "a", true),
+        ("acme/ann", "bob's a", false),
+        ("acme/bob", "a", false),
+        ("acme/ann", "nothing", false),
+    ] {
+        let has = f.episodes.has(&f.person(who), &worker, id).await.unwrap();
+        assert_eq!(has, there, "{who} {id}");
     }
 }

@@ -18,7 +18,8 @@ on_every_store![
     a_query_is_words_whatever_it_holds,
 ];
 
-const MODES: [SearchMode; 3] = [SearchMode::Hybrid, SearchMode::Keyword, SearchMode::Vector];
+pub(super) const MODES: [SearchMode; 3] =
+    [SearchMode::Hybrid, SearchMode::Keyword, SearchMode::Vector];
 
 async fn who_sees_what(f: &Fixture) {
     use Visibility::{Customer, Private, Tenant};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warren_agent::{
-    Entry, Episode, EpisodeFilter, Error, Failure, Instant, Item, Json, NewProcedure, Procedure,
-    ProcedureKind, Role, Search, SearchMode, Visibility,
+    Entry, EntryFilter, Episode, EpisodeFilter, Error, Failure, Instant, Item, Json, NewProcedure,
+    Procedure, ProcedureKind, Role, Search, SearchMode, Visibility,
 };
 
 use super::{Answer, left, read};
@@ -23,6 +23,12 @@ struct Remember {
     source: Option<String>,
     visibility: Option<String>,
     ttl_seconds: Option<u64>,
+    valid_from: Option<String>,
+    valid_until: Option<String>,
+    supersedes: Option<String>,
+    #[serde(default)]
+    derived_from: Vec<String>,
+    chunk_bytes: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +44,30 @@ struct Look {
     metadata: Option<Value>,
     since: Option<String>,
     until: Option<String>,
+    as_of: Option<String>,
     min_score: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListEntries {
+    #[serde(default)]
+    tags: Vec<String>,
+    source: Option<String>,
+    metadata: Option<Value>,
+    since: Option<String>,
+    until: Option<String>,
+    as_of: Option<String>,
+    document: Option<String>,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Activate {
+    name: String,
+    version: u32,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +122,10 @@ pub(super) fn run(run: &mut Run<'_>, name: &str, argument: &Value) -> Answer {
     match name {
         "remember" => left(knowledge.remember(entry(read(argument)?)?)?),
         "search" => left(list(&knowledge.search(search(read(argument)?)?)?, item)),
+        "list_knowledge" => {
+            let page = knowledge.list(entries(read(argument)?)?)?;
+            left(json!({ "items": list(&page.items, item), "next": page.next }))
+        }
         "get_knowledge" => left(item(&knowledge.get(&read::<String>(argument)?)?)),
         // The entry whose id the last command left.
         "get_knowledge_last" => left(item(&knowledge.get(run.last.as_str().unwrap_or(""))?)),
@@ -104,6 +137,18 @@ pub(super) fn run(run: &mut Run<'_>, name: &str, argument: &Value) -> Answer {
             left(episodes.add_with(role(&add.role)?, &add.content, &metadata)?)
         }
         "recent_episodes" => left(list(&episodes.recent(filter(&read(argument)?)?)?, episode)),
+        "unconsolidated" => left(list(&episodes.unconsolidated(read(argument)?)?, episode)),
+        "consolidate" => {
+            episodes.consolidate(&read::<String>(argument)?)?;
+            left(Value::Null)
+        }
+        // Up to the newest of the episodes that the last command left.
+        "consolidate_last" => {
+            let last = run.last.as_array().and_then(|all| all.last());
+            let id = last.and_then(|episode| episode["id"].as_str());
+            episodes.consolidate(id.unwrap_or(""))?;
+            left(Value::Null)
+        }
         "search_episodes" => {
             let wanted: Episodes = read(argument)?;
             let found = episodes.search(&wanted.text, filter(&wanted)?)?;
@@ -124,6 +169,12 @@ fn procedures(run: &mut Run<'_>, name: &str, argument: &Value) -> Answer {
                 None => procedures.get(&wanted.name)?,
             }))
         }
+        "activate_procedure" => {
+            let wanted: Activate = read(argument)?;
+            procedures.activate(&wanted.name, wanted.version)?;
+            left(Value::Null)
+        }
+        "roll_back_procedure" => left(procedures.roll_back(&read::<String>(argument)?)?),
         "match_procedures" => {
             let wanted: Situation = read(argument)?;
             let found = procedures.matching(&wanted.situation, wanted.limit)?;
@@ -144,6 +195,11 @@ fn entry(remember: Remember) -> Result<Entry, Error> {
         Some("tenant") => Visibility::Tenant,
         _ => Visibility::Private,
     };
+    entry.valid_from = remember.valid_from.map(Instant::from_text);
+    entry.valid_until = remember.valid_until.map(Instant::from_text);
+    entry.supersedes = remember.supersedes;
+    entry.derived_from = remember.derived_from;
+    entry.chunk_bytes = remember.chunk_bytes;
     Ok(match remember.ttl_seconds {
         Some(seconds) => entry.ttl(Duration::from_secs(seconds)),
         None => entry,
@@ -167,8 +223,24 @@ fn search(look: Look) -> Result<Search, Error> {
         .transpose()?;
     search.since = look.since.map(Instant::from_text);
     search.until = look.until.map(Instant::from_text);
+    search.as_of = look.as_of.map(Instant::from_text);
     search.min_score = look.min_score;
     Ok(search)
+}
+
+fn entries(list: ListEntries) -> Result<EntryFilter, Error> {
+    let metadata = list.metadata.map(|metadata| Json::of(&metadata));
+    Ok(EntryFilter {
+        tags: list.tags,
+        source: list.source,
+        metadata: metadata.transpose()?,
+        since: list.since.map(Instant::from_text),
+        until: list.until.map(Instant::from_text),
+        as_of: list.as_of.map(Instant::from_text),
+        document: list.document,
+        limit: list.limit.unwrap_or(EntryFilter::default().limit),
+        after: list.after,
+    })
 }
 
 fn filter(wanted: &Episodes) -> Result<EpisodeFilter, Stop> {
@@ -214,6 +286,10 @@ fn item(item: &Item) -> Value {
         "id": item.id, "external_id": item.external_id, "content": item.content,
         "metadata": item.metadata, "tags": item.tags, "source": item.source,
         "visibility": format!("{:?}", item.visibility).to_lowercase(), "writer": item.writer,
+        "turn": item.turn, "derived_from": item.derived_from,
+        "valid_from": item.valid_from, "valid_until": item.valid_until,
+        "superseded_by": item.superseded_by,
+        "part": item.part.as_ref().map(|part| json!([part.document, part.number, part.of])),
         "created": item.created, "updated": item.updated, "score": item.score,
     })
 }

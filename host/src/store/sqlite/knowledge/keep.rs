@@ -1,0 +1,278 @@
+//! Semantic memory kept by clients, outside turns: remember, forget, export, import.
+//!
+//! Invariant: the same rules of ownership as in a turn, asked in the transaction that writes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
+
+use super::super::SqliteStore;
+use super::super::columns::{json, optional};
+use super::super::rows::Sql as _;
+use super::write::{apply_forget, apply_put, vectors_of};
+use super::{existing, get, visibility};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::events::{Json, Page};
+use crate::id::{CustomerId, Position, UserId};
+use crate::identity::TenantScope;
+use crate::memory::embed::Embedding;
+use crate::memory::knowledge::chunk;
+use crate::memory::{
+    IMPORT_RECORDS_MAX, Imported, KnowledgeItem, KnowledgeKeeper, KnowledgeRecord, KnowledgeWrite,
+    LIST_LIMIT_MAX, Stamp, Subject,
+};
+
+/// A page of an export ends with the record that makes it longer than this, in bytes of text: some ten
+/// documents, or more entries than a page has.
+const EXPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What [`record`] reads, in its order.
+const RECORD: &str = "k.n, k.id, k.external_id, k.content, k.chunk_bytes, k.metadata, k.tags, k.source, \
+    k.visibility, k.customer, k.user, k.writer, k.turn, k.derived_from, k.created_ms, k.updated_ms, \
+    k.expires_ms, k.valid_from_ms, k.valid_until_ms, k.superseded_by, k.parts";
+
+#[async_trait]
+impl KnowledgeKeeper for SqliteStore {
+    async fn remember(&self, scope: &TenantScope, mut write: KnowledgeWrite) -> Result<Arc<str>> {
+        let vectors = vectors_of(&write);
+        let tenant = self.tenant(scope).await?;
+        let scope = scope.clone();
+        tenant
+            .write(move |tx| {
+                if let Some(old) = &write.supersedes {
+                    let item = get(tx.conn(), &scope, old, write.now)?;
+                    let item = item.ok_or_else(|| Error::not_found("knowledge entry", &**old))?;
+                    require_owner(&scope, &item)?;
+                    // A chunk stands for its document.
+                    let part = item.part.as_ref();
+                    write.supersedes =
+                        Some(part.map_or(item.id, |part| Arc::clone(&part.document)));
+                }
+                let (id, _) = put(tx.conn(), &write, &vectors)?;
+                Ok(id)
+            })
+            .await
+    }
+
+    async fn forget(&self, scope: &TenantScope, id: &str, now: Timestamp) -> Result<bool> {
+        let tenant = self.tenant(scope).await?;
+        let (scope, id) = (scope.clone(), id.to_owned());
+        tenant
+            .write(move |tx| {
+                let Some(item) = get(tx.conn(), &scope, &id, now)? else {
+                    return Ok(false);
+                };
+                require_owner(&scope, &item)?;
+                apply_forget(tx.conn(), &id)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn export(
+        &self,
+        scope: &TenantScope,
+        of: &Subject,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<Page<KnowledgeRecord>> {
+        let now = self.clock.now();
+        let after = after.map_or(0, |after| after.0);
+        let tenant = self.tenant(scope).await?;
+        let of = of.clone();
+        tenant
+            .scan(move |conn| export(conn, &of, after, limit, now))
+            .await
+    }
+
+    async fn import(
+        &self,
+        scope: &TenantScope,
+        records: Vec<KnowledgeRecord>,
+        now: Timestamp,
+    ) -> Result<Vec<Imported>> {
+        if records.len() > IMPORT_RECORDS_MAX {
+            return Err(Error::TooLarge {
+                limit: "import_records_max",
+                unit: "records",
+                max: IMPORT_RECORDS_MAX as u64,
+                got: records.len() as u64,
+            });
+        }
+        let importer = Stamp::of(scope, None, now);
+        let writes: Vec<Result<(KnowledgeWrite, Vec<Embedding>)>> = records
+            .into_iter()
+            .map(|record| {
+                let write = record.check(&importer, fresh_id())?;
+                let vectors = vectors_of(&write);
+                Ok((write, vectors))
+            })
+            .collect();
+        let tenant = self.tenant(scope).await?;
+        tenant
+            .write(move |tx| {
+                writes
+                    .into_iter()
+                    .map(|write| import_one(tx.conn(), write))
+                    .collect()
+            })
+            .await
+    }
+}
+
+/// An id for an entry that no turn makes.
+fn fresh_id() -> Arc<str> {
+    format!("kno_{}", Uuid::now_v7().simple()).into()
+}
+
+/// Write an entry in the place of the owner's own, if there is one. Says whether there was none.
+fn put(
+    conn: &Connection,
+    write: &KnowledgeWrite,
+    vectors: &[Embedding],
+) -> Result<(Arc<str>, bool)> {
+    let owner = (write.customer.clone(), write.user.clone());
+    if let Some(item) = existing(conn, write, write.now)? {
+        if item.owner != owner {
+            return Err(not_owner(&item.id));
+        }
+        apply_put(conn, write, vectors)?;
+        return Ok((item.id, false));
+    }
+    let mut write = write.clone();
+    if taken(conn, &write.id)? {
+        write.id = fresh_id();
+    }
+    apply_put(conn, &write, vectors)?;
+    Ok((write.id, true))
+}
+
+fn taken(conn: &Connection, id: &str) -> Result<bool> {
+    conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM knowledge WHERE id = ?1)")
+        .and_then(|mut statement| statement.query_row([id], |row| row.get(0)))
+        .during("looking for an id")
+}
+
+/// What a record's own fault is, the importer is told; what is the store's ends the import.
+fn import_one(
+    conn: &Connection,
+    write: Result<(KnowledgeWrite, Vec<Embedding>)>,
+) -> Result<Imported> {
+    let done = write.and_then(|(write, vectors)| put(conn, &write, &vectors));
+    match done {
+        Ok((id, true)) => Ok(Imported::Created { id }),
+        Ok((id, false)) => Ok(Imported::Replaced { id }),
+        Err(
+            error @ (Error::Unavailable { .. } | Error::Internal { .. } | Error::Exhausted { .. }),
+        ) => Err(error),
+        Err(error) => Ok(Imported::Refused {
+            reason: error.to_string(),
+        }),
+    }
+}
+
+fn require_owner(scope: &TenantScope, item: &KnowledgeItem) -> Result<()> {
+    if item.owner == (scope.customer().cloned(), scope.user().cloned()) {
+        return Ok(());
+    }
+    Err(not_owner(&item.id))
+}
+
+fn not_owner(id: &str) -> Error {
+    Error::Denied {
+        what: format!("changing knowledge entry `{id}` of another user").into(),
+        grant: "ownership".into(),
+    }
+}
+
+fn export(
+    conn: &Connection,
+    of: &Subject,
+    after: i64,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Page<KnowledgeRecord>> {
+    let limit = limit.clamp(1, LIST_LIMIT_MAX);
+    let sql = format!(
+        "SELECT {RECORD} FROM knowledge k
+         WHERE k.n > ?1 AND k.document IS NULL AND (k.expires_ms IS NULL OR k.expires_ms > ?2)
+           AND (?3 IS NULL OR k.customer = ?3) AND (?4 IS NULL OR k.user = ?4)
+           AND (?5 = 0 OR k.customer IS NULL)
+         ORDER BY k.n LIMIT ?6"
+    );
+    // A user of no customer is not the user of that name of any.
+    let no_customer = matches!(of, Subject::User { customer: None, .. });
+    let rows: Vec<(i64, Option<u32>, KnowledgeRecord)> = conn
+        .prepare_cached(&sql)
+        .and_then(|mut statement| {
+            let params = params![
+                after,
+                now.0,
+                of.customer().map(CustomerId::as_str),
+                of.user().map(UserId::as_str),
+                no_customer,
+                limit + 1,
+            ];
+            statement.query_map(params, record)?.collect()
+        })
+        .during("exporting knowledge")?;
+    let (mut items, mut bytes, mut last) = (Vec::new(), 0, 0);
+    for (n, parts, mut record) in rows {
+        if items.len() == limit as usize || bytes > EXPORT_BYTES_MAX {
+            let next = Some(Position(last));
+            return Ok(Page { items, next });
+        }
+        if let (Some(_), Some(id)) = (parts, &record.id) {
+            record.content = whole(conn, id).during("reading a document")?;
+        }
+        bytes += record.content.len();
+        last = n;
+        items.push(record);
+    }
+    Ok(Page { items, next: None })
+}
+
+/// All of a document's text.
+fn whole(conn: &Connection, document: &str) -> rusqlite::Result<String> {
+    let mut statement = conn.prepare_cached(
+        "SELECT content, coalesce(overlap, 0) FROM knowledge WHERE id = ?1 OR document = ?1 ORDER BY part",
+    )?;
+    let chunks: Vec<(String, u32)> = statement
+        .query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(chunk::join(
+        chunks
+            .iter()
+            .map(|(text, overlap)| (text.as_str(), *overlap)),
+    ))
+}
+
+/// A row of [`RECORD`].
+fn record(row: &Row<'_>) -> rusqlite::Result<(i64, Option<u32>, KnowledgeRecord)> {
+    let instant =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp));
+    let record = KnowledgeRecord {
+        id: Some(row.get(1)?),
+        external_id: row.get(2)?,
+        content: row.get(3)?,
+        chunk_bytes: row.get(4)?,
+        metadata: Some(Json::from_stored(row.get::<_, String>(5)?)),
+        tags: json(row, 6)?,
+        source: row.get(7)?,
+        visibility: visibility(row, 8)?,
+        customer: optional(row, 9)?,
+        user: optional(row, 10)?,
+        writer: Some(row.get(11)?),
+        turn: optional(row, 12)?,
+        derived_from: json(row, 13)?,
+        created: instant(14)?,
+        updated: instant(15)?,
+        expires: instant(16)?,
+        valid_from: instant(17)?,
+        valid_until: instant(18)?,
+        superseded_by: row.get(19)?,
+    };
+    Ok((row.get(0)?, row.get(20)?, record))
+}
