@@ -67,6 +67,12 @@ pub enum Error {
         /// Its value.
         max: u64,
     },
+    /// There is no room for it. What is there can be read.
+    #[error("no room in {what}: the disk is full, or tenant_bytes_max is reached; free some space")]
+    StorageFull {
+        /// What could not grow.
+        what: String,
+    },
     /// It cannot be done right now.
     #[error("{what} is not available: {reason}")]
     Unavailable {
@@ -125,7 +131,7 @@ impl Error {
     /// Whether the same call may succeed later.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Exhausted { .. } | Self::Unavailable { .. } => true,
+            Self::Exhausted { .. } | Self::StorageFull { .. } | Self::Unavailable { .. } => true,
             Self::Invalid { .. }
             | Self::Denied { .. }
             | Self::NotFound { .. }

@@ -144,7 +144,10 @@ impl Host {
             keeper: Arc::<SqliteStore>::clone(&store),
             episodes: Arc::<SqliteStore>::clone(&store),
             procedures: Arc::<SqliteStore>::clone(&store),
-            uploads: Arc::new(Gate(intake)),
+            uploads: Arc::new(Gate {
+                intake,
+                store: Arc::clone(&store),
+            }),
             feed: bus,
             keys: store.key_hasher(),
             admin_key: settings.admin_key,
@@ -221,13 +224,20 @@ impl Runner for Guests {
 }
 
 /// Intake as the HTTP side knows it.
-struct Gate(Arc<Intake>);
+struct Gate {
+    intake: Arc<Intake>,
+    /// Told when components cannot be kept because the disk failed: it is the store's disk too.
+    store: Arc<SqliteStore>,
+}
 
 #[async_trait]
 impl Uploads for Gate {
     async fn accept(&self, _scope: &TenantScope, upload: Bytes) -> Result<Accepted> {
-        let accepted = self.0.accept(upload).await;
+        let accepted = self.intake.accept(upload).await;
         crash::point(Point::ComponentKept);
+        if let Err(error) = &accepted {
+            self.store.notice(error);
+        }
         accepted
     }
 }

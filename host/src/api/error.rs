@@ -22,6 +22,10 @@ pub(crate) use code::Code;
 /// recover within about a second; the client's own back-off does the rest.
 const RETRY_AFTER_SECONDS: u16 = 1;
 
+/// What a client is told when there is no room: which file did not grow is the operator's to know.
+const STORAGE_FULL: &str = "the disk is full, or the tenant has reached tenant_bytes_max: nothing was \
+    changed; reading works, and writing does again when there is room";
+
 /// A request that was not fulfilled. The edge turns it into a document, because only the edge knows the
 /// request's id.
 #[derive(Debug, Clone)]
@@ -130,6 +134,8 @@ impl From<Error> for ApiError {
             Error::Exhausted { limit, .. } => {
                 Self::new(Code::Exhausted, words).with(|p| p.limit = Some(limit.to_owned()))
             }
+            Error::StorageFull { .. } => Self::new(Code::StorageFull, STORAGE_FULL)
+                .with(|p| p.source = Some(Arc::new(error))),
             // The reason may name files and addresses of the host.
             Error::Unavailable { what, .. } => {
                 Self::new(Code::Unavailable, format!("{what} is not available"))
@@ -154,7 +160,7 @@ impl IntoResponse for ApiError {
                     HeaderValue::from_static("Bearer realm=\"warren\""),
                 );
             }
-            Code::Exhausted | Code::Unavailable => {
+            Code::Exhausted | Code::Unavailable | Code::StorageFull => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
             }
             _ => {}
@@ -177,7 +183,7 @@ mod tests {
     #[test]
     fn each_error_has_its_status_and_code() {
         let io = || std::io::Error::other("/var/lib/secret");
-        let table: [(Error, u16, &str); 8] = [
+        let table: [(Error, u16, &str); 9] = [
             (Error::invalid("topic", "no"), 422, "invalid"),
             (
                 Error::Denied {
@@ -215,6 +221,13 @@ mod tests {
                 },
                 503,
                 "unavailable",
+            ),
+            (
+                Error::StorageFull {
+                    what: "/var/lib/secret".into(),
+                },
+                507,
+                "storage_full",
             ),
             (Error::internal("reading", io()), 500, "internal"),
         ];

@@ -91,7 +91,7 @@ impl From<crate::error::Error> for Failure {
             Error::Invalid { .. } | Error::TooLarge { .. } => Exit::Usage,
             Error::Denied { .. } => Exit::Denied,
             Error::NotFound { .. } => Exit::NotFound,
-            Error::Exhausted { .. } => Exit::Busy,
+            Error::Exhausted { .. } | Error::StorageFull { .. } => Exit::Busy,
             Error::Conflict { .. } | Error::Unavailable { .. } | Error::Internal { .. } => {
                 Exit::Failed
             }

@@ -75,6 +75,9 @@ impl From<Error> for Fault {
             Error::Invalid { .. } => types::Error::Invalid(text),
             Error::Conflict { .. } => types::Error::Conflict(text),
             Error::TooLarge { .. } | Error::Exhausted { .. } => types::Error::Exhausted(text),
+            Error::StorageFull { .. } => {
+                types::Error::Unavailable("no room to store it".to_owned())
+            }
             Error::Unavailable { .. } => types::Error::Unavailable(text),
             // No guest can do anything about a broken host, and the turn must not go on as if nothing
             // had happened: it ends and is tried again.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bus::Bus;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::IdKey;
 use crate::identity::{KeyHasher, TenantScope};
 
@@ -95,6 +95,7 @@ impl Default for SqliteSettings {
 /// The embedded store.
 pub struct SqliteStore {
     data: Arc<DataDir>,
+    health: Arc<Health>,
     clock: Arc<dyn Clock>,
     bus: Arc<dyn Bus>,
     host: HostDb,
@@ -140,12 +141,13 @@ impl SqliteStore {
         let tenants = Arc::new(Tenants::new(
             Arc::clone(&data),
             Arc::clone(&writers),
-            health,
+            Arc::clone(&health),
             open,
             settings.tenants_open_max,
         ));
         Ok(Arc::new(Self {
             data,
+            health,
             clock,
             bus,
             host,
@@ -184,6 +186,12 @@ impl SqliteStore {
     /// The directory.
     pub fn data_dir(&self) -> &Arc<DataDir> {
         &self.data
+    }
+
+    /// An error was met beside the databases, on the same disk. If it says that the disk failed, it is the
+    /// end of this host, as if a database had met it.
+    pub fn notice(&self, error: &Error) {
+        self.health.notice(error);
     }
 
     /// The only way to a tenant's data.

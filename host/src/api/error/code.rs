@@ -21,12 +21,13 @@ pub(crate) enum Code {
     CallUnanswered,
     Unavailable,
     CallTimeout,
+    StorageFull,
 }
 
 impl Code {
     /// All of them, for the table in the documentation and its test.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthenticated,
@@ -43,6 +44,7 @@ impl Code {
         Self::CallUnanswered,
         Self::Unavailable,
         Self::CallTimeout,
+        Self::StorageFull,
     ];
 
     /// Status, code and title.
@@ -92,6 +94,11 @@ impl Code {
                 "call_timeout",
                 "The agent has not answered yet",
             ),
+            Self::StorageFull => (
+                S::INSUFFICIENT_STORAGE,
+                "storage_full",
+                "No room to store it",
+            ),
         }
     }
 
@@ -108,6 +115,7 @@ impl Code {
             S::UNPROCESSABLE_ENTITY => Self::Invalid,
             S::TOO_MANY_REQUESTS => Self::Exhausted,
             S::SERVICE_UNAVAILABLE => Self::Unavailable,
+            S::INSUFFICIENT_STORAGE => Self::StorageFull,
             status if status.is_client_error() => Self::Malformed,
             _ => Self::Internal,
         }

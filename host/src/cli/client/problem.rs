@@ -46,7 +46,7 @@ fn exit(status: u16) -> Exit {
         400 | 413 | 415 | 422 => Exit::Usage,
         401 | 403 => Exit::Denied,
         404 => Exit::NotFound,
-        408 | 429 | 503 | 504 => Exit::Busy,
+        408 | 429 | 503 | 504 | 507 => Exit::Busy,
         _ => Exit::Failed,
     }
 }
@@ -81,6 +81,8 @@ fn hint(
             Some(seconds) => format!("try again in {seconds} s"),
             None => "try again in a moment".to_owned(),
         },
+        507 => "free some space on the host's disk, or raise tenant_bytes_max; then try again"
+            .to_owned(),
         500.. => match &problem.request_id {
             Some(id) => format!("the host's log says why, under request id {id}"),
             None => "the host's log says why".to_owned(),
@@ -138,6 +140,7 @@ mod tests {
         check(429, Exit::Busy, "in 7 s");
         check(500, Exit::Failed, "r1");
         check(503, Exit::Busy, "in 7 s");
+        check(507, Exit::Busy, "tenant_bytes_max");
         let called = failure(504, None, br#"{"event_id":"evt_1"}"#, &connection);
         assert_eq!(called.exit, Exit::Busy);
         let next = called.next_step().unwrap_or_default();

@@ -57,15 +57,15 @@ impl Artifacts {
     pub fn open(data_dir: &Path, mac_key: [u8; 32], settings: IntakeSettings) -> Result<Arc<Self>> {
         let root = data_dir.join(COMPONENTS);
         let unfinished = root.join(UNFINISHED);
-        fs::create_dir_all(&root).map_err(|e| unusable(&e))?;
+        fs::create_dir_all(&root).map_err(unusable)?;
         match fs::remove_dir_all(&unfinished) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(unusable(&e)),
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(unusable(e)),
             _ => {}
         }
         fs::create_dir(&unfinished)
             .and_then(|()| sync_dir(&root))
             .and_then(|()| sync_dir(data_dir))
-            .map_err(|e| unusable(&e))?;
+            .map_err(unusable)?;
         Ok(Arc::new(Self {
             root,
             mac_key,
@@ -111,8 +111,8 @@ impl Artifacts {
     /// `Unavailable` if the directory cannot be changed.
     pub fn remove(&self, digest: Digest) -> Result<()> {
         match fs::remove_dir_all(self.path(digest)) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(unusable(&e)),
-            _ => sync_dir(&self.root).map_err(|e| unusable(&e)),
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(unusable(e)),
+            _ => sync_dir(&self.root).map_err(unusable),
         }
     }
 
@@ -122,8 +122,8 @@ impl Artifacts {
     /// `Unavailable` if the directory cannot be read.
     pub(super) fn kept_before(&self, before: Timestamp) -> Result<HashSet<Digest>> {
         let mut found = HashSet::new();
-        for entry in fs::read_dir(&self.root).map_err(|e| unusable(&e))? {
-            let name = entry.map_err(|e| unusable(&e))?.file_name();
+        for entry in fs::read_dir(&self.root).map_err(unusable)? {
+            let name = entry.map_err(unusable)?.file_name();
             // What has another name is not ours to forget.
             let digest = name
                 .to_str()
@@ -165,14 +165,14 @@ impl Artifacts {
     pub(super) fn keep(&self, digest: Digest, upload: &[u8], artifact: &[u8]) -> Result<()> {
         let dir = self.path(digest);
         match fs::create_dir(&dir) {
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(unusable(&e)),
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(unusable(e)),
             _ => {}
         }
         self.write(&dir.join(UPLOAD), upload)
             .and_then(|()| self.write_artifact(digest, artifact))
             .and_then(|()| sync_dir(&dir))
             .and_then(|()| sync_dir(&self.root))
-            .map_err(|e| unusable(&e))
+            .map_err(unusable)
     }
 
     fn write_artifact(&self, digest: Digest, artifact: &[u8]) -> io::Result<()> {
@@ -186,7 +186,8 @@ impl Artifacts {
     /// Write a file in one step: after a crash it is the old one or the new one.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = NamedTempFile::new_in(self.root.join(UNFINISHED))?;
-        file.write_all(bytes)?;
+        // Past the wrapper, whose errors no longer say which one of the system's they were.
+        file.as_file_mut().write_all(bytes)?;
         file.as_file().sync_all()?;
         crash::point(Point::ArtifactWritten);
         file.persist(path)?;
@@ -276,10 +277,19 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// The disk, in words for whoever runs the host. The path is left out: clients read this too.
-fn unusable(error: &io::Error) -> Error {
-    Error::Unavailable {
-        what: "the store of components",
-        reason: error.kind().to_string(),
+/// The disk, in words for whoever runs the host. The path is left out: clients read this too. A disk that
+/// failed is told as what it is, because whoever put the host together must end it.
+fn unusable(error: io::Error) -> Error {
+    if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) {
+        return Error::internal("keeping a component", error);
+    }
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::StorageFull {
+            what: "the store of components".to_owned(),
+        },
+        kind => Error::Unavailable {
+            what: "the store of components",
+            reason: kind.to_string(),
+        },
     }
 }

@@ -102,11 +102,25 @@ fn configure(conn: &Connection, role: Role) -> rusqlite::Result<()> {
         })
 }
 
-/// Check a database after an unclean shutdown.
+/// Check a database after an unclean shutdown, and build on nothing that is not on the disk.
+///
+/// If the last host ended because a flush had failed, the end of the log may be in the system's cache and
+/// nowhere else, and the system believes it written: no later flush of the log would write it, and what is
+/// appended behind it would be lost with it when the power goes. Copied into the database it is written.
 ///
 /// # Errors
 /// `Internal` with what is wrong.
 pub(super) fn check(conn: &Connection, path: &Path) -> Result<()> {
+    match conn
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .during("emptying the log of the last host")
+    {
+        // Nothing can be appended either, as long as there is no room; and reading must work.
+        Err(Error::StorageFull { .. }) => {
+            tracing::warn!(path = %path.display(), "the disk is full: the log of the last host stays");
+        }
+        done => done?,
+    }
     let bytes = std::fs::metadata(path).map_or(0, |m| m.len());
     if bytes > CHECKED_BYTES_MAX {
         return Ok(());

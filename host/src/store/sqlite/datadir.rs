@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::id::{Digest, TenantId};
 
+use super::rows::is_disk_failure;
+
 /// The layout that this host reads and writes.
 pub(super) const FORMAT: u32 = 1;
 
@@ -83,7 +85,7 @@ impl DataDir {
         match fs::remove_file(&marker) {
             Ok(()) => sync_dir(&self.root),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(unusable(&marker, &e)),
+            Err(e) => Err(unusable(&marker, e)),
         }
     }
 
@@ -113,7 +115,7 @@ impl DataDir {
         make_dir(&unfinished)?;
         fill(&unfinished)?;
         sync_dir(&unfinished)?;
-        fs::rename(&unfinished, &path).map_err(|e| unusable(&path, &e))?;
+        fs::rename(&unfinished, &path).map_err(|e| unusable(&path, e))?;
         sync_dir(&self.tenants())
     }
 
@@ -125,7 +127,7 @@ impl DataDir {
         match fs::rename(&path, &gone) {
             Ok(()) => sync_dir(&self.tenants()),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(unusable(&path, &e)),
+            Err(e) => Err(unusable(&path, e)),
         }
     }
 
@@ -161,7 +163,7 @@ impl DataDir {
                     .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
                     .collect()
             })
-            .map_err(|e| unusable(&tenants, &e))
+            .map_err(|e| unusable(&tenants, e))
     }
 
     fn tombstone(&self, id: TenantId) -> PathBuf {
@@ -190,7 +192,7 @@ fn lock(root: &Path) -> Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(&path)
-        .map_err(|e| unusable(&path, &e))?;
+        .map_err(|e| unusable(&path, e))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -206,11 +208,11 @@ fn lock(root: &Path) -> Result<File> {
                 ),
             ));
         }
-        Err(TryLockError::Error(e)) => return Err(unusable(&path, &e)),
+        Err(TryLockError::Error(e)) => return Err(unusable(&path, e)),
     }
     file.set_len(0)
         .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(|e| unusable(&path, &e))?;
+        .map_err(|e| unusable(&path, e))?;
     Ok(file)
 }
 
@@ -232,7 +234,7 @@ fn check_format(root: &Path) -> Result<()> {
             )),
         },
         Err(e) if e.kind() == ErrorKind::NotFound => write_durably(&path, &format!("{FORMAT}\n")),
-        Err(e) => Err(unusable(&path, &e)),
+        Err(e) => Err(unusable(&path, e)),
     }
 }
 
@@ -244,7 +246,7 @@ fn write_durably(path: &Path, text: &str) -> Result<()> {
         .and_then(|()| file.write_all(text.as_bytes()))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(|e| unusable(path, &e))?;
+        .map_err(|e| unusable(path, e))?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 
@@ -256,7 +258,7 @@ pub(super) fn create_file(path: &Path) -> Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|e| unusable(path, &e))
+        .map_err(|e| unusable(path, e))
 }
 
 /// Make a directory that only the host's user reads, durably, or leave the one that is there.
@@ -265,7 +267,7 @@ fn make_dir(path: &Path) -> Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|e| unusable(path, &e))?;
+        .map_err(|e| unusable(path, e))?;
     match path.parent().filter(|p| !p.as_os_str().is_empty()) {
         Some(parent) => sync_dir(parent),
         None => Ok(()),
@@ -276,7 +278,7 @@ fn remove_dir(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(unusable(path, &e)),
+        Err(e) => Err(unusable(path, e)),
     }
 }
 
@@ -284,12 +286,21 @@ fn remove_dir(path: &Path) -> Result<()> {
 pub(super) fn sync_dir(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|dir| dir.sync_all())
-        .map_err(|e| unusable(path, &e))
+        .map_err(|e| unusable(path, e))
 }
 
-fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    Error::Unavailable {
-        what: "data directory",
-        reason: format!("`{}`: {error}", path.display()),
+fn unusable(path: &Path, error: std::io::Error) -> Error {
+    if is_disk_failure(&error) {
+        tracing::error!(path = %path.display(), %error, "the data directory cannot be written");
+        return Error::internal("writing the data directory", error);
+    }
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::StorageFull {
+            what: format!("`{}`", path.display()),
+        },
+        _ => Error::Unavailable {
+            what: "data directory",
+            reason: format!("`{}`: {error}", path.display()),
+        },
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::connect::{self, Role};
 use super::datadir::DataDir;
 use super::migrate;
-use super::rows::{Sql, Trouble};
+use super::rows::Sql;
 use super::writer::Health;
 use crate::error::{Error, Result};
 
@@ -97,10 +97,8 @@ fn transact<T>(
             tx.commit().during("committing a host transaction")?;
             Ok(value)
         });
-    if let Err(e) = &done
-        && Trouble::of_host(e) == Trouble::Io
-    {
-        health.fail(e);
+    if let Err(e) = &done {
+        health.notice(e);
     }
     done
 }

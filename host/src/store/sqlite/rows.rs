@@ -9,12 +9,13 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
-/// What [`Error::Unavailable`] names when the disk or the tenant's quota is full.
+/// What [`Error::Unavailable`] names when nothing can be written, for whatever reason but a full disk.
 pub(super) const STORAGE: &str = "storage";
 
 /// Turns SQLite's errors into the host's.
 pub(super) trait Sql<T> {
-    /// `Unavailable` for what may pass (a full disk, a lock, no file handles), else `Internal`.
+    /// `StorageFull` and `Unavailable` for what may pass (a full disk; a lock, no file handles), else
+    /// `Internal`.
     fn during(self, context: &'static str) -> Result<T>;
 }
 
@@ -33,9 +34,8 @@ impl<T> Sql<T> for rusqlite::Result<T> {
 
 /// The error of a full disk.
 pub(super) fn full() -> Error {
-    Error::Unavailable {
-        what: STORAGE,
-        reason: "disk is full, or the tenant has reached tenant_bytes_max; free some space".into(),
+    Error::StorageFull {
+        what: "the database".to_owned(),
     }
 }
 
@@ -70,16 +70,30 @@ impl Trouble {
         }
     }
 
-    /// Of an error that came up through [`Sql::during`].
+    /// Of an error that came up through [`Sql::during`], or from a file.
     pub(super) fn of_host(error: &Error) -> Self {
         match error {
-            Error::Unavailable { what, .. } if *what == STORAGE => Self::Full,
-            Error::Internal { source, .. } => source
-                .downcast_ref::<rusqlite::Error>()
-                .map_or(Self::Other, Self::of),
+            Error::StorageFull { .. } => Self::Full,
+            Error::Internal { source, .. } => {
+                if let Some(error) = source.downcast_ref::<rusqlite::Error>() {
+                    return Self::of(error);
+                }
+                // A file beside the databases; see `datadir` and the store of components.
+                let error = source.downcast_ref::<std::io::Error>();
+                if error.is_some_and(is_disk_failure) {
+                    Self::Io
+                } else {
+                    Self::Other
+                }
+            }
             _ => Self::Other,
         }
     }
+}
+
+/// Whether the disk failed, rather than that it is full, or that somebody took a file away.
+pub(super) fn is_disk_failure(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// A value as a JSON column.

@@ -80,7 +80,8 @@ impl Tenants {
             tokio::task::spawn_blocking(move || drop(evicted));
         }
         let opened = cell.get_or_try_init(|| self.open(id)).await.cloned();
-        if opened.is_err() {
+        if let Err(error) = &opened {
+            self.health.notice(error);
             drop(cell);
             self.forget_unopened(id);
         }
@@ -136,17 +137,17 @@ impl Tenants {
     /// Make a tenant's directory and database. Blocks.
     pub(super) fn create(&self, id: TenantId) -> Result<()> {
         let settings = self.settings;
-        self.data.create_tenant(id, |dir| {
+        self.noticed(self.data.create_tenant(id, |dir| {
             let conn = tenant::prepare(dir, settings)?;
             conn.close()
                 .map_err(|(_, e)| Error::internal("closing a new database", e))
-        })
+        }))
     }
 
     /// Take a tenant's directory away: what was not answered yet is refused, what comes finds nothing.
     /// Blocks.
     pub(super) fn detach(&self, id: TenantId) -> Result<()> {
-        self.data.detach_tenant(id)?;
+        self.noticed(self.data.detach_tenant(id))?;
         let slot = self.slots.lock().by_id.remove(&id);
         if let Some(tenant) = slot.as_ref().and_then(|slot| slot.cell.get()) {
             tenant.set_gone();
@@ -156,7 +157,14 @@ impl Tenants {
 
     /// Remove what [`Self::detach`] took away. Blocks.
     pub(super) fn remove(&self, id: TenantId) -> Result<()> {
-        self.data.remove_tenant(id)
+        self.noticed(self.data.remove_tenant(id))
+    }
+
+    fn noticed(&self, done: Result<()>) -> Result<()> {
+        if let Err(error) = &done {
+            self.health.notice(error);
+        }
+        done
     }
 
     /// Close all that are idle; says how many are still in use. Blocks.

@@ -105,7 +105,7 @@ impl Fate {
     pub(super) fn ruin(error: &Error) -> Option<Self> {
         match Trouble::of_host(error) {
             Trouble::Full => Some(Self::Full),
-            Trouble::Io => Some(Self::Broken(chain(error))),
+            Trouble::Io => Some(Self::Broken(health::chain(error))),
             Trouble::Busy | Trouble::Other => None,
         }
     }
@@ -117,14 +117,6 @@ impl Fate {
             Trouble::Io => Self::Broken(error.to_string()),
             Trouble::Busy | Trouble::Other => Self::Refused(error.to_string()),
         }
-    }
-}
-
-/// An error and its cause in words, for the log.
-fn chain(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }
 

@@ -21,7 +21,7 @@ use super::Health;
 use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::store::sqlite::connect::{self, Role};
-use crate::store::sqlite::rows::{Sql, Trouble};
+use crate::store::sqlite::rows::Sql;
 use crate::store::sqlite::tenant::{Tenant, WriteSide};
 
 /// Most tenants that wait for a checkpoint. One that finds no room asks again after its next commit.
@@ -198,10 +198,6 @@ fn checkpoint(conn: &Connection, sql: &'static str) -> Result<Done> {
 
 /// A checkpoint that failed loses nothing, the log is still there; but a failed disk is a failed disk.
 fn report(health: &Health, error: &Error) {
-    match Trouble::of_host(error) {
-        Trouble::Io => health.fail(error),
-        Trouble::Full | Trouble::Busy | Trouble::Other => {
-            tracing::warn!(%error, "a checkpoint did not happen");
-        }
-    }
+    health.notice(error);
+    tracing::warn!(%error, "a checkpoint did not happen");
 }

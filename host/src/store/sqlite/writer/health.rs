@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
+use crate::store::sqlite::rows::{self, Trouble};
 
 /// Called once, after the first I/O error, with what happened. It should not return.
 pub type FatalHook = Arc<dyn Fn(&str) + Send + Sync>;
@@ -47,6 +48,13 @@ impl Health {
         Ok(())
     }
 
+    /// Look at an error that somebody met: if it says that the disk failed, it is the end.
+    pub(in crate::store::sqlite) fn notice(&self, error: &Error) {
+        if Trouble::of_host(error) == Trouble::Io {
+            self.fail(&chain(error));
+        }
+    }
+
     /// Say that the disk failed.
     pub(in crate::store::sqlite) fn fail(&self, error: &dyn fmt::Display) {
         if !self.failed.swap(true, Ordering::AcqRel) {
@@ -55,10 +63,18 @@ impl Health {
     }
 }
 
+/// An error and its cause in words, for the log.
+pub(super) fn chain(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 /// What is answered after an I/O error.
 pub(super) fn broken() -> Error {
     Error::Unavailable {
-        what: super::super::rows::STORAGE,
+        what: rows::STORAGE,
         reason: "the disk failed; the host must be restarted".into(),
     }
 }
