@@ -33,6 +33,7 @@ mod tend;
 mod worker;
 
 pub use limits::DispatchLimits;
+pub use stats::Held;
 
 use queue::Queues;
 use slots::SlotFile;
@@ -162,6 +163,11 @@ impl Dispatcher {
         self.shared.figures()
     }
 
+    /// What of a tenant's queue is in memory.
+    pub fn held(&self, tenant: TenantId) -> Held {
+        self.shared.queues.lock().held(tenant)
+    }
+
     /// Reads the same counts for as long as anybody keeps it.
     pub fn figures(&self) -> impl Fn() -> TurnFigures + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
@@ -250,5 +256,8 @@ type AgentKey = (TenantId, AgentId);
 
 /// Whether an error says that the store cannot be used now, rather than that the turn was wrong.
 fn store_is_down(error: &Error) -> bool {
-    matches!(error, Error::Unavailable { .. } | Error::Internal { .. })
+    matches!(
+        error,
+        Error::Unavailable { .. } | Error::StorageFull { .. } | Error::Internal { .. }
+    )
 }

@@ -88,9 +88,49 @@ impl AgentQueue {
         }
     }
 
+    /// Order keys of which something is in memory or known to wait.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Whether a delivery could be taken now.
     pub(super) fn runnable(&self) -> bool {
         self.active && self.running < self.concurrency && !self.ready.is_empty()
+    }
+
+    /// Whether another delivery of it may be in memory, where its tenant has so many bytes already. One
+    /// always may: what others of its tenant hold, perhaps while they are paused, must not stop it.
+    pub(super) fn has_room(
+        &self,
+        tenant_bytes: usize,
+        delivery: &Delivery,
+        limits: &DispatchLimits,
+    ) -> bool {
+        self.waiting == 0
+            || self.waiting < limits.agent_window_events
+                && tenant_bytes + weight(delivery) <= limits.tenant_window_bytes
+    }
+
+    /// How many of these deliveries of one lane may be in memory: the first always may, as its lane's
+    /// head it takes the place of the one before.
+    pub(super) fn fitting(
+        &self,
+        tenant_bytes: usize,
+        rows: &[Delivery],
+        limits: &DispatchLimits,
+    ) -> usize {
+        let places = limits.agent_window_events.saturating_sub(self.waiting);
+        let mut bytes = tenant_bytes;
+        let fitting = rows.iter().take(places).take_while(|row| {
+            bytes += weight(row);
+            bytes <= limits.tenant_window_bytes
+        });
+        fitting.count().max(1).min(rows.len())
+    }
+
+    /// Whether it should read now; `room` if its tenant has room for a whole read.
+    pub(super) fn should_read(&self, room: bool, limits: &DispatchLimits) -> bool {
+        (room || self.waiting == 0) && self.is_low(limits)
     }
 
     /// Whether it should read more of its deliveries from the store.

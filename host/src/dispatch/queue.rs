@@ -12,7 +12,8 @@ use crate::registry::{AgentStatus, Directory};
 use crate::turn::Delivery;
 
 use super::DispatchLimits;
-use super::lane::{AfterLane, AgentQueue, weight};
+use super::lane::{AfterLane, AgentQueue};
+use super::stats::Held;
 
 /// A delivery that was taken to be run.
 #[derive(Debug, Clone)]
@@ -87,6 +88,19 @@ impl Queues {
         self.running
     }
 
+    /// What of a tenant's queue is in memory.
+    pub(super) fn held(&self, tenant: TenantId) -> Held {
+        let agents = self.tenants.get(&tenant).map(|queue| queue.agents.values());
+        agents
+            .into_iter()
+            .flatten()
+            .fold(Held::default(), |sum, agent| Held {
+                deliveries: sum.deliveries + agent.waiting,
+                bytes: sum.bytes + agent.bytes,
+                lanes: sum.lanes + agent.lanes(),
+            })
+    }
+
     /// Whether nothing runs and nothing in memory could run.
     pub(super) fn is_idle(&self) -> bool {
         self.running == 0 && self.runnable.is_empty()
@@ -151,10 +165,9 @@ impl Queues {
             return false;
         };
         for delivery in deliveries {
-            let room = queue.bytes + weight(&delivery) <= limits.tenant_window_bytes;
             let id = delivery.agent;
             let agent = queue.agents.entry(id).or_insert_with(AgentQueue::new);
-            if agent.spilled || !room || agent.waiting >= limits.agent_window_events {
+            if agent.spilled || !agent.has_room(queue.bytes, &delivery, &limits) {
                 agent.spilled = true;
                 agent.missed = true;
                 queue.starved = true;
@@ -170,22 +183,33 @@ impl Queues {
         read
     }
 
-    /// Retries whose time has come; those already in memory are left out.
-    pub(super) fn admit_due(&mut self, tenant: TenantId, deliveries: Vec<Delivery>) {
+    /// Retries whose time has come; those already in memory are left out. Those that do not fit stay in
+    /// the store and stay due. Says whether there are such.
+    pub(super) fn admit_due(&mut self, tenant: TenantId, deliveries: Vec<Delivery>) -> bool {
+        let limits = self.limits;
+        let mut left = false;
         let Some(queue) = self.tenants.get_mut(&tenant) else {
-            return;
+            return false;
         };
         for delivery in deliveries {
             let id = delivery.agent;
+            let place = (delivery.event.position, id);
             let agent = queue.agents.entry(id).or_insert_with(AgentQueue::new);
-            if agent.active && queue.retries.insert((delivery.event.position, id)) {
-                let before = agent.bytes;
-                agent.admit(delivery);
-                queue.bytes = queue.bytes + agent.bytes - before;
-                queue.stand_in_line(id);
+            if !agent.active || queue.retries.contains(&place) {
+                continue;
             }
+            if !agent.has_room(queue.bytes, &delivery, &limits) {
+                left = true;
+                continue;
+            }
+            queue.retries.insert(place);
+            let before = agent.bytes;
+            agent.admit(delivery);
+            queue.bytes = queue.bytes + agent.bytes - before;
+            queue.stand_in_line(id);
         }
         self.refresh(tenant);
+        left
     }
 
     /// How many retries of a tenant are in memory.
@@ -273,12 +297,12 @@ impl Queues {
             queue.bytes = queue.bytes + agent.bytes - before;
             queue.stand_in_line(id);
         }
+        let room = queue.bytes < limits.tenant_window_bytes / 2;
         let read = !queue.lanes_to_read.is_empty()
-            || (queue.starved && queue.bytes < limits.tenant_window_bytes / 2)
-                && queue
-                    .agents
-                    .get(&id)
-                    .is_none_or(|agent| !agent.spilled || agent.is_low(&limits));
+            || queue.starved
+                && queue.agents.get(&id).map_or(room, |agent| {
+                    (room && !agent.spilled) || agent.should_read(room, &limits)
+                });
         let correction = i64::try_from(cpu_us).unwrap_or(i64::MAX)
             - i64::try_from(charged_us).unwrap_or(i64::MAX);
         self.charge(tenant, correction);
@@ -295,7 +319,7 @@ impl Queues {
         queue.starved = false;
         let room = queue.bytes < limits.tenant_window_bytes / 2;
         for (id, agent) in &mut queue.agents {
-            if room && agent.is_low(&limits) {
+            if agent.should_read(room, &limits) {
                 agent.missed = false;
                 refills.push(Refill::Agent(*id, agent.cursor));
             }
@@ -325,8 +349,7 @@ impl Queues {
             Refill::Agent(..) => {
                 let mut fits = true;
                 for row in rows {
-                    let room = queue.bytes + agent.bytes - before + weight(&row);
-                    fits = fits && room <= limits.tenant_window_bytes;
+                    fits = agent.has_room(queue.bytes + agent.bytes - before, &row, &limits);
                     if !fits {
                         break;
                     }
@@ -335,7 +358,11 @@ impl Queues {
                 agent.spilled = full || !fits || agent.missed;
             }
             Refill::Lane(_, key, _) => {
-                if let AfterLane::Read(key, from) = agent.lane_read(key, rows, !full) {
+                let mut rows = rows;
+                let fitting = agent.fitting(queue.bytes, &rows, &limits);
+                let last = !full && fitting == rows.len();
+                rows.truncate(fitting);
+                if let AfterLane::Read(key, from) = agent.lane_read(key, rows, last) {
                     queue.lanes_to_read.push(Refill::Lane(*id, key, from));
                 }
             }

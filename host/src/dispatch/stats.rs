@@ -23,6 +23,17 @@ pub(super) struct DispatchStats {
     dead_letters: AtomicU64,
 }
 
+/// What waits in memory: copies of rows, bounded however many rows there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Deliveries.
+    pub deliveries: usize,
+    /// Their payloads and envelopes, about.
+    pub bytes: usize,
+    /// Order keys of which something waits, in memory or in the store.
+    pub lanes: usize,
+}
+
 impl DispatchStats {
     pub(super) fn count(&self, outcome: TurnOutcome, wall: Duration, cpu: Duration) {
         if let Some(counter) = self.outcomes.get(outcome as usize) {

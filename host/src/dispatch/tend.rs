@@ -225,8 +225,9 @@ impl Shared {
         let fired = store.fire_scheduled(scope, now, batch).await?;
         let limit = batch + self.queues.lock().retries(tenant) as u32;
         let rows = store.due(scope, now, limit).await?;
-        let more = fired == batch || rows.len() == limit as usize;
-        self.queues.lock().admit_due(tenant, rows);
+        let full = fired == batch || rows.len() == limit as usize;
+        let left = self.queues.lock().admit_due(tenant, rows);
+        let more = full || left;
         self.work.notify_one();
         let next = if more {
             Some(now.plus_ms(TICK.as_millis() as u64))

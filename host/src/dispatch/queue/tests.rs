@@ -302,3 +302,85 @@ fn an_undecided_delivery_is_next_again() {
     host.finish(taken.remove(0), Done::Undecided);
     assert_eq!(places(&host.take_all()), [(1, 1)]);
 }
+
+/// What a paused agent holds of its tenant's window must not keep the others from getting any of it.
+#[test]
+fn an_agent_gets_a_delivery_however_much_others_hold() {
+    let limits = DispatchLimits {
+        // Two deliveries' worth.
+        tenant_window_bytes: 2_100,
+        ..Default::default()
+    };
+    let agents = [
+        (1, 1, AgentStatus::Paused),
+        (2, 1, AgentStatus::Active),
+        (3, 1, AgentStatus::Active),
+    ];
+    let mut host = Host::new(limits, &agents);
+    host.announce((1..=4).map(|p| delivery(1, p, None)));
+    assert!(host.queues.held(host.tenant).bytes <= 2_100);
+    host.announce([delivery(2, 5, None), delivery(2, 6, None)]);
+    for position in [5, 6] {
+        let mut taken = host.take_all();
+        assert_eq!(places(&taken), [(2, position)]);
+        assert!(host.queues.done(taken.remove(0), Done::Gone, 10) || position == 6);
+        for refill in host.queues.refills(host.tenant) {
+            let rows = match &refill {
+                Refill::Agent(AgentId(2), Position(5)) => vec![delivery(2, 6, None)],
+                _ => Vec::new(),
+            };
+            host.queues.refilled(host.tenant, &refill, rows, false);
+        }
+    }
+    assert!(
+        !host
+            .queues
+            .admit_due(host.tenant, vec![retry(delivery(3, 1, None))])
+    );
+    assert_eq!(places(&host.take_all()), [(3, 1)]);
+}
+
+#[test]
+fn retries_that_do_not_fit_stay_in_the_store() {
+    let limits = DispatchLimits {
+        agent_window_events: 2,
+        ..Default::default()
+    };
+    let mut host = Host::new(limits, &[(1, 1, AgentStatus::Active)]);
+    let due = || (1..=3).map(|p| retry(delivery(1, p, None))).collect();
+    assert!(host.queues.admit_due(host.tenant, due()), "one is left");
+    assert_eq!(host.queues.held(host.tenant).deliveries, 2);
+    let mut taken = host.take_all();
+    assert_eq!(places(&taken), [(1, 1)]);
+    host.finish(taken.remove(0), Done::Gone);
+    let left = due().into_iter().skip(1).collect();
+    assert!(!host.queues.admit_due(host.tenant, left));
+    assert_eq!(host.queues.held(host.tenant).deliveries, 2);
+}
+
+#[test]
+fn a_lane_is_read_as_far_as_it_fits() {
+    let limits = DispatchLimits {
+        agent_window_events: 2,
+        ..Default::default()
+    };
+    let mut host = Host::new(limits, &[(1, 9, AgentStatus::Active)]);
+    host.announce((1..=5).map(|p| delivery(1, p, Some("k"))));
+    let mut order = Vec::new();
+    while let Some(claim) = host.queues.take() {
+        order.push(claim.delivery.event.position.0);
+        host.finish(claim, Done::Gone);
+        for refill in host.queues.refills(host.tenant) {
+            let (Refill::Agent(_, after) | Refill::Lane(_, _, after)) = &refill;
+            let first = match &refill {
+                Refill::Agent(..) => after.0 + 1,
+                Refill::Lane(..) => after.0,
+            };
+            let rows = (first..=5).map(|p| delivery(1, p, Some("k"))).collect();
+            host.queues.refilled(host.tenant, &refill, rows, false);
+            let held = host.queues.held(host.tenant).deliveries;
+            assert!(held <= 3, "{held} in memory");
+        }
+    }
+    assert_eq!(order, [1, 2, 3, 4, 5]);
+}
