@@ -8,6 +8,7 @@
 
 use anyhow::{Context, Result};
 
+mod backlog;
 mod cold;
 mod disk;
 mod durable;
@@ -26,13 +27,14 @@ use table::Row;
 /// A group of rows: its name on the command line and what measures it.
 type Group = (&'static str, fn() -> Result<Vec<Row>>);
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("sandbox", sandbox::rows),
     ("cold", cold::rows),
     ("durable", durable::rows),
     ("latency", durable::latency_rows),
     ("http", http::rows),
     ("memory", memory::rows),
+    ("backlog", backlog::rows),
 ];
 
 fn main() -> Result<()> {
