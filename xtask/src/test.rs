@@ -50,7 +50,9 @@ fn runner() -> Command {
         );
         return cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]);
     }
-    let profile = if std::env::var_os("CI").is_some() {
+    let profile = if std::env::var_os("WARREN_LONG").is_some() {
+        "long"
+    } else if std::env::var_os("CI").is_some() {
         "ci"
     } else {
         "default"

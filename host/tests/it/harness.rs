@@ -12,7 +12,7 @@ use warren::host::{Host, HostSettings};
 use warren::id::{AgentName, EventId, EventType, KeyName, Label, TenantId, TenantName};
 use warren::identity::{Tenant, TenantScope};
 use warren::memory::{WorkingKey, WorkingSpace};
-use warren::registry::{GrantSet, NewVersion};
+use warren::registry::{GrantSet, NewVersion, Settings};
 use warren::sandbox::intake::IntakeSettings;
 use warren::turn::{DeadLetter, TurnFilter, TurnRecord};
 
@@ -68,7 +68,7 @@ impl TestHost {
 
     /// Deploy the probe under a name.
     pub(crate) async fn push(&self, scope: &TenantScope, name: &str, grants: GrantSet) {
-        self.push_component(scope, name, guests::probe(), grants)
+        self.push_changed(scope, name, guests::probe(), grants, |_| {})
             .await;
     }
 
@@ -80,8 +80,37 @@ impl TestHost {
         component: Vec<u8>,
         grants: GrantSet,
     ) {
+        self.push_changed(scope, name, component, grants, |_| {})
+            .await;
+    }
+
+    /// Deploy the probe with other settings than it asks for, which makes it another version: a component
+    /// of the same digest keeps what it has.
+    pub(crate) async fn push_with(
+        &self,
+        scope: &TenantScope,
+        name: &str,
+        grants: GrantSet,
+        change: impl FnOnce(&mut Settings),
+    ) {
+        let mut component = guests::probe();
+        // A custom section, named `other`, with nothing in it.
+        component.extend(b"\x00\x06\x05other");
+        self.push_changed(scope, name, component, grants, change)
+            .await;
+    }
+
+    async fn push_changed(
+        &self,
+        scope: &TenantScope,
+        name: &str,
+        component: Vec<u8>,
+        grants: GrantSet,
+        change: impl FnOnce(&mut Settings),
+    ) {
         let upload = component.into();
-        let accepted = self.host.app.uploads.accept(scope, upload).await.unwrap();
+        let mut accepted = self.host.app.uploads.accept(scope, upload).await.unwrap();
+        change(&mut accepted.manifest.settings);
         let version = NewVersion {
             name: AgentName::new(name).unwrap(),
             digest: accepted.digest,

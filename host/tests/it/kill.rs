@@ -3,23 +3,31 @@
 //! The real binary runs as a child on a port of its own. A workload of turns that append to a list, bump
 //! a counter and publish a child runs against it; it dies where a test says; a new one takes over; and
 //! the checker compares what the client was told with what is there (`kill/workload.rs`).
-//!
-//! `WARREN_KILLS=1000` makes the random kills as many; the default fits into a test run.
 
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use warren::crash::Point;
 
 use workload::Workload;
 
+use crate::long;
+
+mod disk;
 mod host;
+mod prepared;
 mod syscalls;
 mod workload;
 
 use host::{Ended, HostProcess};
 
-/// Random kills of an ordinary test run.
-const KILLS: u32 = 12;
+/// Random kills: of an ordinary test run, and of the long form.
+const KILLS: (u32, u32) = (12, 1_000);
+/// Kills between two checks. What was checked is forgotten, so that a kill costs the same from the first
+/// to the last.
+const KILLS_A_CHECK: u32 = 20;
+/// Events that are taken before the stop is asked for: some turns of each tenant are running by then.
+const STOP_AFTER: usize = 150;
 
 /// Points that a run passes once.
 const ONCE_A_RUN: [Point; 3] = [Point::ComponentKept, Point::Deployed, Point::ShutdownBegun];
@@ -51,7 +59,7 @@ fn killed_at(point: Point, nth: u32) {
             host.wait() == Ended::Killed
         }
     };
-    let mut host = HostProcess::start(dir.path(), &[]).unwrap();
+    let host = HostProcess::start(dir.path(), &[]).unwrap();
     workload.drive(&host, 0);
     workload.check(&host, &armed);
     host.terminate();
@@ -64,29 +72,41 @@ fn killed_at(point: Point, nth: u32) {
 
 #[test]
 fn killed_at_random_under_load() {
-    let kills = std::env::var("WARREN_KILLS").map_or(KILLS, |n| n.parse().unwrap());
+    let kills = long::pick(KILLS.0, KILLS.1);
     let dir = tempfile::tempdir().unwrap();
     let seed = std::env::var("WARREN_SEED").map_or(7, |n| n.parse().unwrap());
     let mut random = fastrand::Rng::with_seed(seed);
     let mut workload = Workload::new(seed);
+    let mut slowest = Duration::ZERO;
     for kill in 0..kills {
         let host = HostProcess::start(dir.path(), &[]).unwrap();
+        if kill > 0 {
+            slowest = slowest.max(host.ready_after);
+        }
+        if kill % KILLS_A_CHECK == 0 {
+            workload.drive(&host, 0);
+            workload.check(&host, &format!("{kill} kills, seed {seed}"));
+        }
         let after = Duration::from_micros(random.u64(0..60_000));
         let host = workload.drive_until_killed(host, after);
         assert_eq!(host.wait(), Ended::Killed, "kill {kill}, seed {seed}");
     }
-    let mut host = HostProcess::start(dir.path(), &[]).unwrap();
+    let host = HostProcess::start(dir.path(), &[]).unwrap();
     workload.drive(&host, 0);
     workload.check(&host, &format!("{kills} kills, seed {seed}"));
     host.terminate();
     assert_eq!(host.wait(), Ended::Well);
+    println!(
+        "{kills} kills, {} events, slowest restart {slowest:?} (unoptimised)",
+        workload.events()
+    );
 }
 
 /// Two hosts must not write one data directory, and a newer host's data must not be touched.
 #[test]
 fn a_data_directory_has_one_host_and_one_format() {
     let dir = tempfile::tempdir().unwrap();
-    let mut first = HostProcess::start(dir.path(), &[]).unwrap();
+    let first = HostProcess::start(dir.path(), &[]).unwrap();
     let refused = HostProcess::start(dir.path(), &[]).unwrap_err();
     assert!(
         refused.contains("in use") || refused.contains("another host"),
@@ -104,23 +124,51 @@ fn a_data_directory_has_one_host_and_one_format() {
         "{refused}"
     );
     std::fs::write(&format, ours).unwrap();
-    let mut again = HostProcess::start(dir.path(), &[]).unwrap();
+    let again = HostProcess::start(dir.path(), &[]).unwrap();
     again.terminate();
     assert_eq!(again.wait(), Ended::Well);
 }
 
-/// A stop under load finishes what runs and loses nothing.
+/// A stop under load answers what was asked, finishes what runs and loses nothing, while clients go on
+/// sending until they are refused.
 #[test]
 fn a_stop_under_load_drains() {
     let dir = tempfile::tempdir().unwrap();
-    let mut workload = Workload::new(3);
-    let mut host = HostProcess::start(dir.path(), &[]).unwrap();
-    workload.drive(&host, 30);
-    host.terminate();
-    assert_eq!(host.wait(), Ended::Well);
-    let mut host = HostProcess::start(dir.path(), &[]).unwrap();
-    workload.drive(&host, 0);
-    workload.check(&host, "a stop under load");
+    let mut clients: Vec<Workload> = ["acme", "globex", "initech"]
+        .iter()
+        .zip(3..)
+        .map(|(tenant, seed)| Workload::of(tenant, seed))
+        .collect();
+    let host = HostProcess::start(dir.path(), &[]).unwrap();
+    for client in &mut clients {
+        client.set_up(&host).unwrap();
+    }
+    let (taken, waits) = sync_channel(STOP_AFTER);
+    std::thread::scope(|scope| {
+        for client in &mut clients {
+            let (host, taken) = (&host, taken.clone());
+            scope.spawn(move || {
+                client.drive_until_refused(host, || {
+                    // Full: the stop has been asked for.
+                    let _ = taken.try_send(());
+                });
+            });
+        }
+        drop(taken);
+        waits.iter().take(STOP_AFTER).for_each(drop);
+        host.terminate();
+    });
+    let (ended, said) = host.wait_and_read();
+    assert_eq!(ended, Ended::Well, "{said}");
+    assert!(
+        !said.contains("cut short") && !said.contains("did not finish in time"),
+        "all that ran was finished within the grace: {said}"
+    );
+    let host = HostProcess::start(dir.path(), &[]).unwrap();
+    for client in &mut clients {
+        client.drive(&host, 0);
+        client.check(&host, "a stop under load");
+    }
     host.terminate();
     assert_eq!(host.wait(), Ended::Well);
 }

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod backlog;
 mod cli;
 mod contract;
 mod demo;
@@ -16,6 +17,7 @@ mod guests;
 mod harness;
 mod intake;
 mod kill;
+mod long;
 mod retention;
 mod store;
 mod tidy;

@@ -1,15 +1,16 @@
 //! A turn is a transaction: what the guest did is kept whole, or not at all.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use warren::clock::{SimClock, Timestamp};
 use warren::events::{ReplyAddress, Topic};
 use warren::id::{AgentName, Label};
-use warren::registry::{AgentStatus, Grant, GrantSet};
+use warren::registry::{AgentStatus, Grant, GrantSet, Settings};
 use warren::turn::TurnOutcome;
 
 use crate::harness::TestHost;
+use crate::long;
+
+mod deadline;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_and_events_of_a_turn_commit_together() {
@@ -69,17 +70,20 @@ async fn a_bad_end_after_any_host_call_leaves_nothing() {
     let mut ended = 0;
     for k in 0..=calls.len() {
         for (end, outcome) in &ends {
-            let mut script = calls[..k].to_vec();
-            script.push(end.clone());
-            let id = host.run(Value::Array(script)).await;
-            let record = host.turn(&id).await;
-            assert_eq!(
-                record.outcome, *outcome,
-                "{end} after {k}: {:?}",
-                record.reason
-            );
+            ends_after(&host, &calls[..k], end, *outcome).await;
             ended += 1;
         }
+    }
+    wait_for_retries(&host, ended).await;
+    // The deadline is short from here on, and it is not sure that what comes before the spin is in time:
+    // that makes it another k, of which there are all.
+    let late = |settings: &mut Settings| (settings.timeout_ms, settings.attempts) = (100, 1);
+    host.push_with(&host.tenant, "probe", GrantSet::all(), late)
+        .await;
+    for k in 0..=calls.len() {
+        let spin = json!({ "spin": true });
+        ends_after(&host, &calls[..k], &spin, TurnOutcome::TimedOut).await;
+        ended += 1;
     }
     wait_for_retries(&host, ended).await;
     for key in ["p", "i", "l", "c"] {
@@ -88,6 +92,7 @@ async fn a_bad_end_after_any_host_call_leaves_nothing() {
     for event_type in ["x.happened", "x.later"] {
         assert!(host.events(event_type).await.is_empty(), "{event_type}");
     }
+    host.push(&host.tenant, "probe", GrantSet::all()).await;
     let check = json!([
         { "search": { "text": "text", "mode": "keyword" } }, { "expect_last": [] },
         { "recent_episodes": {} }, { "expect_last": [] },
@@ -104,6 +109,20 @@ async fn a_bad_end_after_any_host_call_leaves_nothing() {
     host.stop().await;
 }
 
+/// A turn that calls these and then ends like this has this outcome on record.
+async fn ends_after(host: &TestHost, calls: &[Value], end: &Value, outcome: TurnOutcome) {
+    let mut script = calls.to_vec();
+    script.push(end.clone());
+    let id = host.run(Value::Array(script)).await;
+    let record = host.turn(&id).await;
+    let k = calls.len();
+    assert_eq!(
+        record.outcome, outcome,
+        "{end} after {k}: {:?}",
+        record.reason
+    );
+}
+
 /// Every failed turn ends among the dead letters once its attempts are used up.
 async fn wait_for_retries(host: &TestHost, ended: usize) {
     loop {
@@ -118,21 +137,31 @@ async fn wait_for_retries(host: &TestHost, ended: usize) {
     }
 }
 
+/// Sixteen deliveries at once read a key, add to what they read and write it: none writes over another.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_read_modify_writes_lose_nothing() {
-    let host = Arc::new(TestHost::start().await);
-    let count = 400_u32;
-    let events =
-        (0..count).map(|_| host.event("probe.run", json!([{ "add": { "key": "n", "by": 1 } }])));
-    host.host
-        .app
-        .events
-        .append(&host.tenant, events.collect())
-        .await
-        .unwrap();
+    let host = TestHost::start().await;
+    let sixteen = |settings: &mut Settings| settings.concurrency = 16;
+    host.push_with(&host.tenant, "probe", GrantSet::all(), sixteen)
+        .await;
+    let count = long::pick(2_000_u32, 10_000);
+    for _ in 0..count / 500 {
+        let add = || host.event("probe.run", json!([{ "add": { "key": "n", "by": 1 } }]));
+        let events = std::iter::repeat_with(add).take(500).collect();
+        host.host
+            .app
+            .events
+            .append(&host.tenant, events)
+            .await
+            .unwrap();
+    }
     host.host.dispatcher.settle().await;
+    let reruns = host.host.dispatcher.stats().reruns;
+    println!("{count} increments, {reruns} of the turns ran again");
+    assert!(reruns > 0, "none of them met another");
     assert_eq!(host.working("n").await.as_f64(), Some(f64::from(count)));
-    Arc::into_inner(host).unwrap().stop().await;
+    assert!(host.dead_letters().await.is_empty());
+    host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,14 +2,18 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// The operator's key of all hosts of these tests.
 pub(super) const ADMIN_KEY: &str = "operator-operator-operator-operator";
+
+/// Bytes of a host's log that are kept for the test to look at: at `warn` it is a few lines.
+const LOG_BYTES_MAX: u64 = 1 << 20;
 
 /// How a host ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +32,10 @@ pub(super) struct HostProcess {
     child: Child,
     /// Where.
     pub(super) url: String,
+    /// How long it took from the start of the process until it was ready.
+    pub(super) ready_after: Duration,
     agent: ureq::Agent,
+    log: Option<JoinHandle<String>>,
 }
 
 impl HostProcess {
@@ -47,6 +54,7 @@ impl HostProcess {
         data_dir: &Path,
         environment: &[(&str, &str)],
     ) -> Result<Self, String> {
+        let begun = Instant::now();
         let mut child = command
             .args([
                 "serve",
@@ -80,21 +88,24 @@ impl HostProcess {
                 .unwrap()
                 .read_to_string(&mut said)
                 .unwrap();
-            let _ = child.wait();
+            assert!(!child.wait().unwrap().success(), "{line}{said}");
             return Err(format!("{line}{said}"));
         };
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_mins(5)))
             .build();
-        // Its log is small at `warn`; a thread reads it so that the pipe never fills.
-        let mut log = child.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let ready_after = begun.elapsed();
+        // A thread reads the log, all of it, so that the pipe never fills.
+        let log = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || keep(log));
         let url = ready["url"].as_str().unwrap().to_owned();
         Ok(Self {
             child,
             url,
+            ready_after,
             agent: config.into(),
+            log: Some(log),
         })
     }
 
@@ -130,20 +141,32 @@ impl HostProcess {
     }
 
     /// Ask it to stop.
-    pub(super) fn terminate(&mut self) {
+    pub(super) fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
 
-    /// Ask the children of a tracer to stop: the tracer ends with them.
-    pub(super) fn terminate_traced(&mut self) {
+    /// A path as the host sees it, if it runs in a name space of its own.
+    pub(super) fn its_path(&self, path: &Path) -> PathBuf {
+        let root = format!("/proc/{}/root", self.child.id());
+        Path::new(&root).join(path.strip_prefix("/").unwrap())
+    }
+
+    /// The process of the host, if another program runs it.
+    fn traced(&self) -> Vec<i32> {
         let tracer = self.child.id();
         let path = format!("/proc/{tracer}/task/{tracer}/children");
-        for child in std::fs::read_to_string(path)
+        std::fs::read_to_string(path)
             .unwrap_or_default()
             .split_whitespace()
-        {
-            let pid = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
+            .map(|child| child.parse().unwrap())
+            .collect()
+    }
+
+    /// Ask the children of a tracer to stop: the tracer ends with them.
+    pub(super) fn terminate_traced(&self) {
+        for child in self.traced() {
+            let pid = rustix::process::Pid::from_raw(child).unwrap();
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
     }
@@ -154,14 +177,28 @@ impl HostProcess {
     }
 
     /// How it ended.
-    pub(super) fn wait(mut self) -> Ended {
+    pub(super) fn wait(self) -> Ended {
+        self.wait_and_read().0
+    }
+
+    /// How it ended, and what it logged.
+    pub(super) fn wait_and_read(mut self) -> (Ended, String) {
         let status = self.child.wait().unwrap();
-        match (status.success(), status.signal()) {
+        let ended = match (status.success(), status.signal()) {
             (true, _) => Ended::Well,
             (_, Some(_)) => Ended::Killed,
             (_, None) => Ended::Failed(status.code()),
-        }
+        };
+        (ended, self.log.take().unwrap().join().unwrap())
     }
+}
+
+/// The first [`LOG_BYTES_MAX`] of what a host says, which is read to its end.
+fn keep(mut log: impl Read) -> String {
+    let mut kept = Vec::new();
+    let _ = log.by_ref().take(LOG_BYTES_MAX).read_to_end(&mut kept);
+    let _ = std::io::copy(&mut log, &mut std::io::sink());
+    String::from_utf8_lossy(&kept).into_owned()
 }
 
 impl Drop for HostProcess {

@@ -206,10 +206,7 @@ async fn a_full_disk_refuses_writes_and_nothing_else() {
         }
         assert!(kept < 1_000, "a mebibyte holds no thousand of these");
     };
-    assert!(
-        matches!(&refused, Error::Unavailable { what: "storage", reason } if reason.contains("full")),
-        "{refused}"
-    );
+    assert!(matches!(&refused, Error::StorageFull { .. }), "{refused}");
     assert_eq!(f.events.head(&scope).await.unwrap(), Position(kept));
     assert!(
         f.events
