@@ -9,6 +9,9 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::cli::failure::{Failure, Result};
 
+/// What every module and component begins with.
+const MAGIC: &[u8] = b"\0asm";
+
 /// What is in a file.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Contents {
@@ -23,10 +26,15 @@ pub(crate) struct Contents {
 /// # Errors
 /// `Usage` if it is not WebAssembly.
 pub(crate) fn contents(bytes: &[u8]) -> Result<Contents> {
-    read(bytes).map_err(|error| {
-        Failure::usage(format!("not a WebAssembly file: {error}"))
+    let failure = |why: String| {
+        Failure::usage(format!("not a WebAssembly file: {why}"))
             .hint("`warren build` makes one; a precompiled .cwasm file is none")
-    })
+    };
+    if !bytes.starts_with(MAGIC) {
+        // The parser would say so byte by byte, over a dozen lines.
+        return Err(failure("its first four bytes are not `\\0asm`".into()));
+    }
+    read(bytes).map_err(|error| failure(error.to_string()))
 }
 
 fn read(bytes: &[u8]) -> wasmparser::Result<Contents> {
@@ -92,7 +100,9 @@ mod tests {
     #[test]
     fn what_is_not_webassembly_is_a_usage_error() {
         for bad in [&b""[..], b"hello", b"\0asm", b"\x7fELF\x02\x01\x01\0"] {
-            assert_eq!(contents(bad).unwrap_err().exit, Exit::Usage, "{bad:?}");
+            let failure = contents(bad).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage, "{bad:?}");
+            assert!(!failure.to_string().contains('\n'), "{failure}");
         }
     }
 
