@@ -19,7 +19,10 @@ use crate::clock::{Clock, millis};
 use crate::error::{Error, Result};
 use crate::events::EventStore;
 use crate::identity::{AdminStore, KeyHasher, TenantScope};
-use crate::memory::{EpisodeStore, KnowledgeKeeper, KnowledgeStore, ProcedureStore, WorkingStore};
+use crate::memory::{
+    EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureStore, SessionStore,
+    WorkingKeeper, WorkingStore,
+};
 use crate::registry::{AgentStore, CatalogStore};
 pub use crate::sandbox::intake::Accepted;
 use crate::telemetry::Metrics;
@@ -54,12 +57,18 @@ pub struct App {
     pub deliveries: Arc<dyn DeliveryStore>,
     /// Working memory.
     pub working: Arc<dyn WorkingStore>,
+    /// Working memory as clients tidy it up.
+    pub desk: Arc<dyn WorkingKeeper>,
     /// Semantic memory.
     pub knowledge: Arc<dyn KnowledgeStore>,
     /// Semantic memory as clients keep it.
     pub keeper: Arc<dyn KnowledgeKeeper>,
     /// Episodic memory.
     pub episodes: Arc<dyn EpisodeStore>,
+    /// Conversations.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Removes what is kept of somebody.
+    pub eraser: Arc<dyn Eraser>,
     /// Procedural memory.
     pub procedures: Arc<dyn ProcedureStore>,
     /// Takes uploads.

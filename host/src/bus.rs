@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::events::Event;
-use crate::id::TenantId;
+use crate::id::{AgentId, Label, TenantId};
 use crate::turn::Delivery;
 
 pub mod local;
@@ -23,6 +23,8 @@ pub enum Announcement {
     },
     /// Something was scheduled or put back for a retry: there may be a sooner due time.
     DueChanged,
+    /// Deliveries of these lanes were removed from the store without having run.
+    DeliveriesRemoved(Vec<(AgentId, Label)>),
     /// Agents were deployed, rolled back, paused, resumed or deleted.
     AgentsChanged,
     /// The tenant was made.

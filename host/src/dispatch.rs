@@ -237,6 +237,11 @@ impl Bus for Inbox {
                     shared.work.notify_one();
                 }
             }
+            Announcement::DeliveriesRemoved(lanes) => {
+                if shared.queues.lock().look_again(tenant, &lanes) {
+                    shared.attention.refill(tenant);
+                }
+            }
             Announcement::DueChanged => shared.attention.due(tenant),
             Announcement::AgentsChanged => shared.attention.all(tenant),
             Announcement::TenantCreated { weight } => {

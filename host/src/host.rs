@@ -142,6 +142,9 @@ impl Host {
             working: Arc::<SqliteStore>::clone(&store),
             knowledge: Arc::<SqliteStore>::clone(&store),
             keeper: Arc::<SqliteStore>::clone(&store),
+            desk: Arc::<SqliteStore>::clone(&store),
+            sessions: Arc::<SqliteStore>::clone(&store),
+            eraser: Arc::<SqliteStore>::clone(&store),
             episodes: Arc::<SqliteStore>::clone(&store),
             procedures: Arc::<SqliteStore>::clone(&store),
             uploads: Arc::new(Gate {

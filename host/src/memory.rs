@@ -6,14 +6,17 @@
 pub mod check;
 pub mod embed;
 mod episodes;
+pub mod erase;
 pub mod knowledge;
 mod procedures;
+mod sessions;
 mod subject;
 mod working;
 
 pub use episodes::{
     EPISODES_LIMIT_MAX, Episode, EpisodeFilter, EpisodeStore, Role, Unconsolidated,
 };
+pub use erase::{Erased, Eraser};
 pub use knowledge::{
     Chunk, DERIVED_FROM_MAX, Hit, IMPORT_RECORDS_MAX, Imported, KNOWLEDGE_ENTRIES_MAX,
     KnowledgeFilter, KnowledgeItem, KnowledgeKeeper, KnowledgeQuery, KnowledgeRecord,
@@ -24,9 +27,11 @@ pub use procedures::{
     MATCH_LIMIT_MAX, PROCEDURE_HISTORY_MAX, PROCEDURE_NAME_BYTES_MAX, PROCEDURE_TRIGGERS_MAX,
     Procedure, ProcedureKind, ProcedureState, ProcedureStore, ProcedureWrite, TRIGGER_BYTES_MAX,
 };
+pub use sessions::{SESSIONS_LIMIT_MAX, Session, SessionStore};
 pub use subject::Subject;
 pub use working::{
-    KEY_BYTES_MAX, KEYS_LIMIT_MAX, KeyRange, WorkingEntry, WorkingKey, WorkingSpace, WorkingStore,
+    KEY_BYTES_MAX, KEYS_LIMIT_MAX, KeyRange, WorkingEntry, WorkingKeeper, WorkingKey, WorkingSpace,
+    WorkingStore,
 };
 
 /// Longest tag in bytes.

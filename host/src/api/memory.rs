@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
-use crate::id::{AgentName, Label};
+use crate::error::Error;
 use crate::memory::{KeyRange, WorkingKey, WorkingSpace};
 
 use super::auth::Caller;
@@ -42,7 +41,7 @@ pub(crate) async fn list_working(
 ) -> ApiResult<Json<Listing<WorkingKeyView>>> {
     let limit = page::rows(params.limit)?;
     let range = KeyRange {
-        space: read_space(&space)?,
+        space: space.parse::<WorkingSpace>()?,
         prefix: params.prefix,
         after: params.after,
         limit,
@@ -73,7 +72,7 @@ pub(crate) async fn get_working(
     caller: Caller,
     UrlPath((space, key)): UrlPath<(String, String)>,
 ) -> ApiResult<Json<WorkingValueView>> {
-    let space = read_space(&space)?;
+    let space: WorkingSpace = space.parse()?;
     let wanted = WorkingKey::new(&key)?;
     let now = api.app.clock.now();
     let working = &api.app.working;
@@ -88,44 +87,4 @@ pub(crate) async fn get_working(
         version: entry.version,
         expires: entry.expires,
     }))
-}
-
-fn read_space(text: &str) -> Result<WorkingSpace> {
-    match text.split_once(':') {
-        Some(("agent", name)) => AgentName::new(name).map(WorkingSpace::Agent),
-        Some(("plan", id)) => Label::new(id).map(WorkingSpace::Plan),
-        _ => Err(Error::invalid(
-            "space",
-            format!(
-                "`{}` is neither `agent:<name>` nor `plan:<id>`",
-                text.chars()
-                    .take(80)
-                    .flat_map(char::escape_default)
-                    .collect::<String>()
-            ),
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spaces_read_back_as_they_are_written() {
-        for text in ["agent:counter", "plan:p-1", "plan:agent:x"] {
-            assert_eq!(read_space(text).unwrap().to_string(), text);
-        }
-        for bad in [
-            "",
-            "agent",
-            "agent:",
-            "agent:Upper",
-            "plan:",
-            "plan:a b",
-            "user:u",
-        ] {
-            assert!(read_space(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -269,6 +269,19 @@ impl AgentQueue {
         self.next_of(key)
     }
 
+    /// A delivery of a lane was removed from the store. If the lane waits for a retry that may have been it,
+    /// so all of the lane is read again; if not, the retry is found and waited for.
+    pub(super) fn look_again(&mut self, key: &Label) -> AfterLane {
+        match self.lanes.get_mut(key) {
+            Some(lane) if lane.head == Head::Parked => {
+                lane.head = Head::Reading(Position(0));
+                lane.more_from = None;
+                AfterLane::Read(key.clone(), Position(0))
+            }
+            _ => AfterLane::Nothing,
+        }
+    }
+
     /// Forget everything in memory and read the store anew.
     pub(super) fn reset(&mut self) {
         let running = self.running;

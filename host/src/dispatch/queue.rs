@@ -233,6 +233,22 @@ impl Queues {
         }
     }
 
+    /// Lanes of which deliveries were removed from the store. Says whether the store should be read.
+    pub(super) fn look_again(&mut self, tenant: TenantId, lanes: &[(AgentId, Label)]) -> bool {
+        let Some(queue) = self.tenants.get_mut(&tenant) else {
+            return false;
+        };
+        let mut read = false;
+        for (id, key) in lanes {
+            let agent = queue.agents.get_mut(id);
+            if let Some(AfterLane::Read(key, from)) = agent.map(|agent| agent.look_again(key)) {
+                queue.lanes_to_read.push(Refill::Lane(*id, key, from));
+                read = true;
+            }
+        }
+        read
+    }
+
     /// The next delivery to run.
     pub(super) fn take(&mut self) -> Option<Claim> {
         while let Some((used, tenant)) = self.runnable.first().copied() {

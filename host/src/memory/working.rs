@@ -1,6 +1,7 @@
 //! Working memory: JSON values under string keys, in the space of a plan or of an agent.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -31,6 +32,26 @@ impl fmt::Display for WorkingSpace {
         match self {
             Self::Plan(plan) => write!(f, "plan:{plan}"),
             Self::Agent(agent) => write!(f, "agent:{agent}"),
+        }
+    }
+}
+
+impl FromStr for WorkingSpace {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once(':') {
+            Some(("agent", name)) => AgentName::new(name).map(Self::Agent),
+            Some(("plan", id)) => Label::new(id).map(Self::Plan),
+            _ => {
+                let shown: String = text
+                    .chars()
+                    .take(80)
+                    .flat_map(char::escape_default)
+                    .collect();
+                let rule = format!("`{shown}` is neither `agent:<name>` nor `plan:<id>`");
+                Err(Error::invalid("space", rule))
+            }
         }
     }
 }
@@ -94,6 +115,21 @@ pub trait WorkingStore: Send + Sync {
     ) -> Result<Vec<(WorkingKey, u64)>>;
 }
 
+/// Working memory as a client of the tenant tidies it up, outside turns.
+#[async_trait]
+pub trait WorkingKeeper: Send + Sync {
+    /// Remove a value. Says whether there was one.
+    async fn delete(
+        &self,
+        scope: &TenantScope,
+        space: &WorkingSpace,
+        key: &WorkingKey,
+    ) -> Result<bool>;
+    /// Remove all values of a space, as when a plan ends, and say how many. What a turn writes meanwhile
+    /// may stay.
+    async fn clear(&self, scope: &TenantScope, space: &WorkingSpace) -> Result<u64>;
+}
+
 /// A stretch of a space's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRange {
@@ -105,4 +141,28 @@ pub struct KeyRange {
     pub after: Option<String>,
     /// At most this many.
     pub limit: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_read_back_as_they_are_written() {
+        for text in ["agent:counter", "plan:p-1", "plan:agent:x"] {
+            let space: WorkingSpace = text.parse().unwrap();
+            assert_eq!(space.to_string(), text);
+        }
+        for bad in [
+            "",
+            "agent",
+            "agent:",
+            "agent:Upper",
+            "plan:",
+            "plan:a b",
+            "user:u",
+        ] {
+            assert!(bad.parse::<WorkingSpace>().is_err(), "{bad}");
+        }
+    }
 }

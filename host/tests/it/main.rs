@@ -18,6 +18,7 @@ mod harness;
 mod intake;
 mod kill;
 mod long;
+mod remembering;
 mod retention;
 mod store;
 mod tidy;

@@ -12,7 +12,10 @@ use warren::id::{
     AgentId, CustomerId, EventId, EventType, IdKey, KeyName, Label, Position, TenantId, TenantName,
 };
 use warren::identity::{AdminStore, Tenant, TenantScope};
-use warren::memory::{EpisodeStore, KnowledgeKeeper, KnowledgeStore, ProcedureStore, WorkingStore};
+use warren::memory::{
+    EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureStore, SessionStore,
+    WorkingKeeper, WorkingStore,
+};
 use warren::registry::{Agent, AgentStore, CatalogStore};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::turn::{
@@ -74,10 +77,13 @@ struct Fixture {
     working: Arc<dyn WorkingStore>,
     knowledge: Arc<dyn KnowledgeStore>,
     keeper: Arc<dyn KnowledgeKeeper>,
+    desk: Arc<dyn WorkingKeeper>,
+    sessions: Arc<dyn SessionStore>,
+    eraser: Arc<dyn Eraser>,
     episodes: Arc<dyn EpisodeStore>,
     procedures: Arc<dyn ProcedureStore>,
     // Kept until the end of the test.
-    _dir: Option<TempDir>,
+    dir: Option<TempDir>,
 }
 
 /// One of each store.
@@ -117,9 +123,12 @@ impl Fixture {
             working: Arc::<SqliteStore>::clone(store),
             knowledge: Arc::<SqliteStore>::clone(store),
             keeper: Arc::<SqliteStore>::clone(store),
+            desk: Arc::<SqliteStore>::clone(store),
+            sessions: Arc::<SqliteStore>::clone(store),
+            eraser: Arc::<SqliteStore>::clone(store),
             episodes: Arc::<SqliteStore>::clone(store),
             procedures: Arc::<SqliteStore>::clone(store),
-            _dir: dir,
+            dir,
         }
     }
 }

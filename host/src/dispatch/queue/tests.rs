@@ -208,6 +208,36 @@ fn a_lane_waits_for_its_retry_and_then_goes_on_from_the_store() {
 }
 
 #[test]
+fn a_lane_whose_retry_was_removed_goes_on_and_one_that_keeps_it_waits() {
+    let lane = Refill::Lane(AgentId(1), Label::new("x").unwrap(), Position(0));
+    let x = || delivery(1, 1, Some("x"));
+    let later = || delivery(1, 2, Some("x"));
+    for (rows, expected) in [
+        (vec![later()], &[(1, 2)][..]),
+        (vec![retry(x()), later()], &[]),
+        (Vec::new(), &[]),
+    ] {
+        let mut host = Host::new(DispatchLimits::default(), &[(1, 9, AgentStatus::Active)]);
+        host.announce([x(), later()]);
+        let mut taken = host.take_all();
+        let key = Label::new("x").unwrap();
+        let lanes = [(AgentId(1), key.clone()), (AgentId(7), key)];
+        assert!(!host.queues.look_again(host.tenant, &lanes), "it runs");
+        host.finish(taken.remove(0), Done::Parked);
+        assert!(host.queues.look_again(host.tenant, &lanes));
+        let refills = host.queues.refills(host.tenant);
+        assert_eq!(refills, std::slice::from_ref(&lane));
+        let kept = rows.first().is_some_and(|first| first.due.is_some());
+        host.queues.refilled(host.tenant, &lane, rows, false);
+        assert_eq!(places(&host.take_all()), expected);
+        if kept {
+            host.queues.admit_due(host.tenant, vec![retry(x())]);
+            assert_eq!(places(&host.take_all()), [(1, 1)]);
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_stays_in_the_store_and_is_read_later_once() {
     let limits = DispatchLimits {
         agent_window_events: 4,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{Sql, from_json, to_json};
+use super::sessions;
 use super::writer::WriteTx;
 use crate::bus::Announcement;
 use crate::error::{Error, Result};
@@ -55,6 +56,10 @@ impl Batch {
             return duplicate(tx.conn(), &event);
         }
         tx.counters.head = position.0;
+        if let Some(session) = &event.session {
+            let who = (event.customer.as_ref(), event.user.as_ref());
+            sessions::touch(tx.conn(), who, session, (event.time, 1))?;
+        }
         let event = Arc::new(Event {
             position,
             body: event,

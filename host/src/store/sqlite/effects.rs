@@ -78,11 +78,11 @@ pub(super) fn check_write(conn: &Connection, prepared: &Prepared) -> Result<Opti
     }
 }
 
-/// Apply one effect. Says what it did to working memory, if anything.
+/// Apply one effect on behalf of an owner, if of any. Says what it did to working memory, if anything.
 pub(super) fn apply(
     conn: &Connection,
     prepared: &Prepared,
-    now: Timestamp,
+    (owner, now): (Option<&str>, Timestamp),
 ) -> Result<Option<working::Change>> {
     let effect = match prepared {
         Prepared::Knowledge(write, vectors) => {
@@ -96,7 +96,10 @@ pub(super) fn apply(
             key,
             value,
             expires,
-        } => return working::apply_put(conn, (space, key), value, *expires, now).map(Some),
+        } => {
+            let by = (owner, now);
+            return working::apply_put(conn, (space, key), value, *expires, by).map(Some);
+        }
         Effect::WorkingDelete { space, key } => {
             return working::apply_delete(conn, space, key).map(Some);
         }

@@ -20,6 +20,7 @@ use crate::memory::{Episode, EpisodeFilter, EpisodeStore, Role, Unconsolidated};
 use super::SqliteStore;
 use super::columns::{optional, parsed};
 use super::rows::{Sql as _, to_u64};
+use super::sessions;
 use super::visibility::owner;
 use super::words;
 
@@ -200,8 +201,11 @@ fn search_sql() -> String {
 
 /// Add an episode.
 pub(super) fn apply_add(conn: &Connection, episode: &Episode) -> Result<()> {
-    let owner = owner(episode.customer.as_ref(), episode.user.as_ref());
-    insert(conn, episode, &owner).during("adding an episode")
+    let who = (episode.customer.as_ref(), episode.user.as_ref());
+    if let Some(session) = &episode.session {
+        sessions::touch(conn, who, session, (episode.time, 0))?;
+    }
+    insert(conn, episode, &owner(who.0, who.1)).during("adding an episode")
 }
 
 fn insert(conn: &Connection, episode: &Episode, owner: &str) -> rusqlite::Result<()> {

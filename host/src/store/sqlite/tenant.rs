@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, RwLock as Gate, Semaphore};
 
 use super::agents;
 use super::connect::{self, Role};
+use super::erase;
 use super::migrate;
 use super::rows::{Sql, from_u64, to_u64};
 use super::working;
@@ -57,6 +58,8 @@ pub(super) struct Tenant {
     directory: RwLock<Arc<Directory>>,
     wal: WalState,
     working: working::Cache,
+    /// Open to writes but while the file is rewritten.
+    gate: Arc<Gate<()>>,
     gone: AtomicBool,
 }
 
@@ -129,6 +132,7 @@ impl Tenant {
             directory: RwLock::new(directory),
             wal: WalState::default(),
             working: working::Cache::default(),
+            gate: Arc::default(),
             gone: AtomicBool::new(false),
         })
     }
@@ -149,7 +153,27 @@ impl Tenant {
         self: &Arc<Self>,
         work: impl FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.queue.write(self, work).await
+        // Held until the commit is answered, also if the caller goes away.
+        let open = Arc::clone(&self.gate).read_owned().await;
+        let written = self
+            .queue
+            .write(self, move |tx| work(tx).map(|result| (open, result)))
+            .await?;
+        Ok(written.1)
+    }
+
+    /// Rewrite the file so that nothing of removed rows is left in it. Writes of this tenant wait, and no
+    /// writer thread with them.
+    pub(super) async fn compact(&self) -> Result<()> {
+        let closed = Arc::clone(&self.gate).write_owned().await;
+        let database = self.database.clone();
+        let run = move || {
+            let _closed = closed;
+            erase::compact(&database)
+        };
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|e| Error::internal("rewriting a database", e))?
     }
 
     /// Run a read that touches at most some hundred rows, here and now: a thread change would cost more

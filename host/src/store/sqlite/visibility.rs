@@ -13,9 +13,11 @@
 //! `id`), so no two owners share a text. A scope sees exactly [`domains_seen`], and nothing widens it:
 //! not even a scope without customer and user sees what belongs to one.
 
+use rusqlite::ToSql;
+
 use crate::id::{CustomerId, UserId};
 use crate::identity::TenantScope;
-use crate::memory::Visibility;
+use crate::memory::{Subject, Visibility};
 
 /// The owner that a customer and a user make.
 pub(super) fn owner(customer: Option<&CustomerId>, user: Option<&UserId>) -> String {
@@ -49,6 +51,38 @@ pub(super) fn domains_seen(scope: &TenantScope) -> [String; 3] {
         Visibility::Tenant,
     ]
     .map(|visibility| domain(visibility, scope.customer(), scope.user()))
+}
+
+/// What a row of a customer and a user must be to be a subject's.
+pub(super) struct Whose {
+    customer: Option<String>,
+    user: Option<String>,
+    /// A user of no customer is not the user of that name of any.
+    of_none: bool,
+}
+
+impl Whose {
+    /// Of a subject.
+    pub(super) fn of(subject: &Subject) -> Self {
+        Self {
+            customer: subject.customer().map(ToString::to_string),
+            user: subject.user().map(ToString::to_string),
+            of_none: matches!(subject, Subject::User { customer: None, .. }),
+        }
+    }
+
+    /// The condition, on two columns. Parameters 1 to 3 are [`Self::params`].
+    pub(super) fn condition(customer: &str, user: &str) -> String {
+        format!(
+            "(?1 IS NULL OR {customer} = ?1) AND (?2 IS NULL OR {user} = ?2)
+             AND (?3 = 0 OR {customer} IS NULL)"
+        )
+    }
+
+    /// See [`Self::condition`].
+    pub(super) fn params(&self) -> [&dyn ToSql; 3] {
+        [&self.customer, &self.user, &self.of_none]
+    }
 }
 
 fn present(id: Option<&str>) -> String {

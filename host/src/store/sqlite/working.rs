@@ -22,6 +22,7 @@ use super::SqliteStore;
 use super::rows::Sql as _;
 
 mod cache;
+mod keep;
 #[cfg(test)]
 mod tests;
 
@@ -155,23 +156,24 @@ pub(super) fn unchanged(
     Ok(found.unwrap_or(0) as u64 == version)
 }
 
-/// Set a value.
+/// Set a value, on behalf of an owner if of any. One that turns of several owners wrote is of none alone.
 pub(super) fn apply_put(
     conn: &Connection,
     (space, key): (&WorkingSpace, &WorkingKey),
     value: &Json,
     expires: Option<Timestamp>,
-    now: Timestamp,
+    (owner, now): (Option<&str>, Timestamp),
 ) -> Result<Change> {
     if expires.is_some() {
         sweep(conn, now)?;
     }
     let version = conn
         .prepare_cached(
-            "INSERT INTO working (space, key, value, version, expires_ms)
-         SELECT ?1, ?2, ?3, value + 1, ?4 FROM memory_counters WHERE name = 'working_floor'
+            "INSERT INTO working (space, key, value, version, expires_ms, owner)
+         SELECT ?1, ?2, ?3, value + 1, ?4, ?5 FROM memory_counters WHERE name = 'working_floor'
          ON CONFLICT (space, key) DO UPDATE
-         SET value = excluded.value, version = working.version + 1, expires_ms = excluded.expires_ms
+         SET value = excluded.value, version = working.version + 1, expires_ms = excluded.expires_ms,
+             owner = CASE WHEN working.owner IS excluded.owner THEN excluded.owner ELSE '*' END
          RETURNING version",
         )
         .and_then(|mut statement| {
@@ -179,7 +181,8 @@ pub(super) fn apply_put(
                 space.to_string(),
                 key.as_str(),
                 value.as_str(),
-                expires.map(|at| at.0)
+                expires.map(|at| at.0),
+                owner
             ];
             statement.query_row(values, |row| row.get::<_, i64>(0))
         })

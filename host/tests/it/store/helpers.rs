@@ -44,9 +44,12 @@ impl Fixture {
             working: Arc::clone(&self.working),
             knowledge: Arc::clone(&self.knowledge),
             keeper: Arc::clone(&self.keeper),
+            desk: Arc::clone(&self.desk),
+            sessions: Arc::clone(&self.sessions),
+            eraser: Arc::clone(&self.eraser),
             episodes: Arc::clone(&self.episodes),
             procedures: Arc::clone(&self.procedures),
-            _dir: None,
+            dir: None,
         }
     }
 

@@ -14,8 +14,10 @@ use super::helpers::identity;
 
 mod entries;
 mod episodes;
+mod erase;
 mod knowledge;
 mod procedures;
+mod sessions;
 
 /// Texts that somebody may type in the hope that they are more than text.
 const HOSTILE: [&str; 14] = [

@@ -18,6 +18,7 @@ on_every_store![
     a_value_is_gone_at_its_time,
     spaces_and_tenants_share_no_keys,
     keys_are_data_whatever_they_hold,
+    a_read_after_a_bulk_removal_sees_nothing,
 ];
 
 fn space() -> WorkingSpace {
@@ -225,4 +226,54 @@ async fn keys_are_data_whatever_they_hold(f: &Fixture) {
         let found = keys(f, &range(name, 9)).await;
         assert_eq!(found.len(), 1, "{name}");
     }
+}
+
+async fn a_read_after_a_bulk_removal_sees_nothing(f: &Fixture) {
+    let plan = WorkingSpace::Plan(Label::new("worker").unwrap());
+    // More than one transaction removes.
+    let names: Vec<String> = (0..300).map(|n| format!("k{n:03}")).collect();
+    for half in names.chunks(150) {
+        f.apply(&f.scope, half.iter().map(|name| put(name, "1")).collect())
+            .await;
+    }
+    let mut other = put("k000", "2");
+    if let Effect::WorkingPut { space, .. } = &mut other {
+        *space = plan.clone();
+    }
+    f.apply(&f.scope, vec![other]).await;
+    let version = get(f, &space(), "k000").await.1;
+    for name in &names {
+        assert!(get(f, &space(), name).await.0.is_some(), "in the cache now");
+    }
+    assert!(
+        f.desk
+            .delete(&f.scope, &space(), &key("k001"))
+            .await
+            .unwrap()
+    );
+    assert_eq!(get(f, &space(), "k001").await, (None, 0));
+    assert!(
+        !f.desk
+            .delete(&f.scope, &space(), &key("k001"))
+            .await
+            .unwrap()
+    );
+    let cleared = f.desk.clear(&f.scope, &space()).await.unwrap();
+    assert_eq!(cleared, 299);
+    for name in &names {
+        assert_eq!(get(f, &space(), name).await, (None, 0), "{name}");
+    }
+    assert!(keys(f, &range("", 999)).await.is_empty());
+    assert_eq!(get(f, &plan, "k000").await.0.as_deref(), Some("2"));
+    let read = |version| Read::Working {
+        space: space(),
+        key: key("k000"),
+        version,
+    };
+    assert!(!f.unchanged(&f.scope, read(version)).await, "told");
+    assert!(f.unchanged(&f.scope, read(0)).await);
+    f.apply(&f.scope, vec![put("k000", "3")]).await;
+    assert!(get(f, &space(), "k000").await.1 > version);
+    assert_eq!(f.desk.clear(&f.scope, &space()).await.unwrap(), 1);
+    assert_eq!(f.desk.clear(&f.scope, &space()).await.unwrap(), 0);
 }

@@ -11,12 +11,13 @@ use uuid::Uuid;
 use super::super::SqliteStore;
 use super::super::columns::{json, optional};
 use super::super::rows::Sql as _;
+use super::super::visibility::Whose;
 use super::write::{apply_forget, apply_put, vectors_of};
 use super::{existing, get, visibility};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::{Json, Page};
-use crate::id::{CustomerId, Position, UserId};
+use crate::id::Position;
 use crate::identity::TenantScope;
 use crate::memory::embed::Embedding;
 use crate::memory::knowledge::chunk;
@@ -197,24 +198,16 @@ fn export(
     let limit = limit.clamp(1, LIST_LIMIT_MAX);
     let sql = format!(
         "SELECT {RECORD} FROM knowledge k
-         WHERE k.n > ?1 AND k.document IS NULL AND (k.expires_ms IS NULL OR k.expires_ms > ?2)
-           AND (?3 IS NULL OR k.customer = ?3) AND (?4 IS NULL OR k.user = ?4)
-           AND (?5 = 0 OR k.customer IS NULL)
-         ORDER BY k.n LIMIT ?6"
+         WHERE {} AND k.n > ?4 AND k.document IS NULL AND (k.expires_ms IS NULL OR k.expires_ms > ?5)
+         ORDER BY k.n LIMIT ?6",
+        Whose::condition("k.customer", "k.user")
     );
-    // A user of no customer is not the user of that name of any.
-    let no_customer = matches!(of, Subject::User { customer: None, .. });
+    let whose = Whose::of(of);
     let rows: Vec<(i64, Option<u32>, KnowledgeRecord)> = conn
         .prepare_cached(&sql)
         .and_then(|mut statement| {
-            let params = params![
-                after,
-                now.0,
-                of.customer().map(CustomerId::as_str),
-                of.user().map(UserId::as_str),
-                no_customer,
-                limit + 1,
-            ];
+            let [customer, user, of_none] = whose.params();
+            let params = params![customer, user, of_none, after, now.0, limit + 1];
             statement.query_map(params, record)?.collect()
         })
         .during("exporting knowledge")?;

@@ -15,6 +15,7 @@ use crate::store::sqlite::append::{Batch, Draft};
 use crate::store::sqlite::effects::{self, Prepared};
 use crate::store::sqlite::events::schedule;
 use crate::store::sqlite::rows::{Sql, from_u64, to_json, to_u64};
+use crate::store::sqlite::visibility::owner;
 use crate::store::sqlite::writer::WriteTx;
 use crate::turn::{CommitOutcome, Read, TurnCommit, TurnOutcome};
 
@@ -74,8 +75,11 @@ impl Commit {
             return self.not_committed(tx.conn(), changed);
         }
         crash::point(Point::MarkInserted);
+        let (customer, user) = (self.scope.customer(), self.scope.user());
+        let somebody = customer.is_some() || user.is_some();
+        let owner = somebody.then(|| owner(customer, user));
         for effect in &self.effects {
-            if let Some(change) = effects::apply(tx.conn(), effect, now)? {
+            if let Some(change) = effects::apply(tx.conn(), effect, (owner.as_deref(), now))? {
                 tx.change_working(change);
             }
             crash::point(Point::BetweenWrites);

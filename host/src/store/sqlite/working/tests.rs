@@ -23,7 +23,7 @@ fn put(conn: &Connection, space: &WorkingSpace, name: &str, ttl_ms: Option<u64>)
         (space, &key(name)),
         &Json::from_stored("1"),
         expires,
-        NOW,
+        (None, NOW),
     )
     .unwrap();
 }
@@ -151,7 +151,7 @@ fn expired_rows_do_not_pile_up() {
             (&space(), &name),
             &Json::from_stored("1"),
             Some(now.plus_ms(5)),
-            now,
+            (None, now),
         )
         .unwrap();
     }
@@ -159,4 +159,29 @@ fn expired_rows_do_not_pile_up() {
         .query_row("SELECT count(*) FROM working", [], |row| row.get(0))
         .unwrap();
     assert!(rows <= 2, "{rows} rows");
+}
+
+#[test]
+fn a_value_is_of_the_one_owner_whose_turns_wrote_it() {
+    let conn = tenant_db();
+    let key = key("k");
+    for (writers, expected) in [
+        (&[None, None][..], None),
+        (&[Some("=a =u")], Some("=a =u")),
+        (&[Some("=a =u"), Some("=a =u")], Some("=a =u")),
+        (&[Some("=a =u"), Some("=a =v")], Some("*")),
+        (&[None, Some("=a =u")], Some("*")),
+        (&[Some("=a =u"), None], Some("*")),
+        (&[Some("=a =u"), Some("=a =v"), Some("=a =u")], Some("*")),
+    ] {
+        apply_delete(&conn, &space(), &key).unwrap();
+        for writer in writers {
+            let value = Json::from_stored("1");
+            apply_put(&conn, (&space(), &key), &value, None, (*writer, NOW)).unwrap();
+        }
+        let owner: Option<String> = conn
+            .query_row("SELECT owner FROM working", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(owner.as_deref(), expected, "{writers:?}");
+    }
 }
