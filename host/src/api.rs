@@ -97,11 +97,45 @@ fn documented(app: &App) -> OpenApiRouter<Shared> {
     openapi::begin().merge(quick).merge(slow)
 }
 
-/// Routes that wait for a compiler or an agent.
+/// Routes that wait for a compiler, an agent or the rewriting of a file.
 fn waiting() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(agents::push_agent))
         .routes(routes!(calls::call_agent))
+        .routes(routes!(memory::erase_memory))
+}
+
+fn remembered() -> OpenApiRouter<Shared> {
+    use memory::{episodes, knowledge, procedures};
+    OpenApiRouter::new()
+        .routes(routes!(memory::list_working, memory::clear_working))
+        .routes(routes!(memory::get_working, memory::delete_working))
+        .routes(routes!(
+            knowledge::remember_knowledge,
+            knowledge::list_knowledge
+        ))
+        .routes(routes!(knowledge::search_knowledge))
+        .routes(routes!(
+            knowledge::get_knowledge,
+            knowledge::forget_knowledge
+        ))
+        .routes(routes!(knowledge::export_knowledge))
+        .routes(routes!(knowledge::import_knowledge))
+        .routes(routes!(episodes::add_episode, episodes::list_episodes))
+        .routes(routes!(episodes::list_sessions))
+        .routes(routes!(
+            episodes::get_session,
+            episodes::put_session,
+            episodes::forget_session
+        ))
+        .routes(routes!(procedures::list_procedures))
+        .routes(routes!(procedures::match_procedures))
+        .routes(routes!(
+            procedures::put_procedure,
+            procedures::get_procedure
+        ))
+        .routes(routes!(procedures::activate_procedure))
+        .routes(routes!(procedures::roll_back_procedure))
 }
 
 fn resources() -> OpenApiRouter<Shared> {
@@ -137,8 +171,7 @@ fn resources() -> OpenApiRouter<Shared> {
         ))
         .routes(routes!(schemas::list_schemas))
         .routes(routes!(schemas::put_schema, schemas::get_schema))
-        .routes(routes!(memory::list_working))
-        .routes(routes!(memory::get_working))
+        .merge(remembered())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::events::EventStore;
 use crate::identity::{AdminStore, KeyHasher, TenantScope};
 use crate::memory::{
-    EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureStore, SessionStore,
-    WorkingKeeper, WorkingStore,
+    EpisodeKeeper, EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureKeeper,
+    ProcedureStore, SessionStore, WorkingKeeper, WorkingStore,
 };
 use crate::registry::{AgentStore, CatalogStore};
 pub use crate::sandbox::intake::Accepted;
@@ -58,19 +58,23 @@ pub struct App {
     /// Working memory.
     pub working: Arc<dyn WorkingStore>,
     /// Working memory as clients tidy it up.
-    pub desk: Arc<dyn WorkingKeeper>,
+    pub working_keeper: Arc<dyn WorkingKeeper>,
     /// Semantic memory.
     pub knowledge: Arc<dyn KnowledgeStore>,
     /// Semantic memory as clients keep it.
-    pub keeper: Arc<dyn KnowledgeKeeper>,
+    pub knowledge_keeper: Arc<dyn KnowledgeKeeper>,
     /// Episodic memory.
     pub episodes: Arc<dyn EpisodeStore>,
+    /// Episodic memory as clients keep it.
+    pub episode_keeper: Arc<dyn EpisodeKeeper>,
     /// Conversations.
     pub sessions: Arc<dyn SessionStore>,
     /// Removes what is kept of somebody.
     pub eraser: Arc<dyn Eraser>,
     /// Procedural memory.
     pub procedures: Arc<dyn ProcedureStore>,
+    /// Procedural memory as clients keep it.
+    pub procedure_keeper: Arc<dyn ProcedureKeeper>,
     /// Takes uploads.
     pub uploads: Arc<dyn Uploads>,
     /// Live events.

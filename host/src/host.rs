@@ -120,15 +120,8 @@ impl Host {
             clock: Arc::clone(&clock),
             settings: settings.retention,
         };
-        let parts = Parts {
-            admin: Arc::<SqliteStore>::clone(&store),
-            deliveries: Arc::<SqliteStore>::clone(&store),
-            turns: Arc::<SqliteStore>::clone(&store),
-            services: Arc::clone(&services),
-            runner: Arc::new(Guests(Arc::clone(&sandbox))),
-            limits: settings.dispatch,
-            turn_limits: settings.turn,
-        };
+        let limits = (settings.dispatch, settings.turn);
+        let parts = parts(&store, &services, &sandbox, limits);
         let (dispatcher, recovery) = Dispatcher::new(parts, &settings.data_dir.join(RUNNING_FILE))?;
         bus.connect(dispatcher.inbox());
         let app = App {
@@ -141,8 +134,10 @@ impl Host {
             deliveries: Arc::<SqliteStore>::clone(&store),
             working: Arc::<SqliteStore>::clone(&store),
             knowledge: Arc::<SqliteStore>::clone(&store),
-            keeper: Arc::<SqliteStore>::clone(&store),
-            desk: Arc::<SqliteStore>::clone(&store),
+            knowledge_keeper: Arc::<SqliteStore>::clone(&store),
+            episode_keeper: Arc::<SqliteStore>::clone(&store),
+            procedure_keeper: Arc::<SqliteStore>::clone(&store),
+            working_keeper: Arc::<SqliteStore>::clone(&store),
             sessions: Arc::<SqliteStore>::clone(&store),
             eraser: Arc::<SqliteStore>::clone(&store),
             episodes: Arc::<SqliteStore>::clone(&store),
@@ -193,6 +188,23 @@ impl Host {
         let dropped = self.dispatcher.drain().await;
         self.store.close();
         dropped
+    }
+}
+
+fn parts(
+    store: &Arc<SqliteStore>,
+    services: &Arc<Services>,
+    sandbox: &Arc<Sandbox>,
+    (limits, turn_limits): (DispatchLimits, TurnLimits),
+) -> Parts {
+    Parts {
+        admin: Arc::<SqliteStore>::clone(store),
+        deliveries: Arc::<SqliteStore>::clone(store),
+        turns: Arc::<SqliteStore>::clone(store),
+        services: Arc::clone(services),
+        runner: Arc::new(Guests(Arc::clone(sandbox))),
+        limits,
+        turn_limits,
     }
 }
 

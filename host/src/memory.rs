@@ -3,6 +3,10 @@
 //! Each tier has its types and its read trait here; writes are [`crate::turn::Effect`]s, so that the only
 //! way to change memory is to commit a turn. This module knows nothing of HTTP, SQL or Wasm.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
 pub mod check;
 pub mod embed;
 mod episodes;
@@ -14,7 +18,7 @@ mod subject;
 mod working;
 
 pub use episodes::{
-    EPISODES_LIMIT_MAX, Episode, EpisodeFilter, EpisodeStore, Role, Unconsolidated,
+    EPISODES_LIMIT_MAX, Episode, EpisodeFilter, EpisodeKeeper, EpisodeStore, Role, Unconsolidated,
 };
 pub use erase::{Erased, Eraser};
 pub use knowledge::{
@@ -24,8 +28,9 @@ pub use knowledge::{
     QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Stamp, Validity, Visibility,
 };
 pub use procedures::{
-    MATCH_LIMIT_MAX, PROCEDURE_HISTORY_MAX, PROCEDURE_NAME_BYTES_MAX, PROCEDURE_TRIGGERS_MAX,
-    Procedure, ProcedureKind, ProcedureState, ProcedureStore, ProcedureWrite, TRIGGER_BYTES_MAX,
+    MATCH_LIMIT_MAX, NewProcedure, PROCEDURE_HISTORY_MAX, PROCEDURE_NAME_BYTES_MAX,
+    PROCEDURE_TRIGGERS_MAX, Procedure, ProcedureKeeper, ProcedureKind, ProcedureState,
+    ProcedureStore, ProcedureWrite, TRIGGER_BYTES_MAX,
 };
 pub use sessions::{SESSIONS_LIMIT_MAX, Session, SessionStore};
 pub use subject::Subject;
@@ -33,6 +38,11 @@ pub use working::{
     KEY_BYTES_MAX, KEYS_LIMIT_MAX, KeyRange, WorkingEntry, WorkingKeeper, WorkingKey, WorkingSpace,
     WorkingStore,
 };
+
+/// A name for something that no turn makes: a prefix and a random number, ordered by time.
+pub fn fresh_id(prefix: &str) -> Arc<str> {
+    format!("{prefix}_{}", Uuid::now_v7().simple()).into()
+}
 
 /// Longest tag in bytes.
 pub const TAG_BYTES_MAX: usize = 64;

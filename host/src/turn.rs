@@ -32,11 +32,11 @@ mod staged;
 mod working;
 
 pub use crate::events::short;
+pub use crate::memory::NewProcedure;
 pub use calls::NestedCall;
 pub use end::TurnEnd;
 pub use limits::TurnLimits;
 pub use logging::guest_text;
-pub use procedures::NewProcedure;
 pub use publishing::{Draft, When, check_extensions};
 pub use recall::EpisodeSelect;
 pub use stage::{Budget, LimitPassed, Services, Turn, TurnInput, TurnOutput};

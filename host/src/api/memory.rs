@@ -1,17 +1,25 @@
-//! `/v1/memory/working`: working memory as of the last commit. Only turns write it.
+//! `/v1/memory`: what is remembered, as of the last commit. Here: working memory, which only turns write and
+//! clients tidy up; and erasure.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 
-use crate::error::Error;
-use crate::memory::{KeyRange, WorkingKey, WorkingSpace};
+use crate::error::{Error, Result};
+use crate::memory::{KeyRange, Subject, WorkingKey, WorkingSpace};
 
 use super::auth::Caller;
 use super::error::ApiResult;
-use super::extract::{UrlPath, UrlQuery};
-use super::types::{Listing, WorkingKeyView, WorkingValueView};
+use super::extract::{JsonBody, UrlPath, UrlQuery};
+use super::types::{
+    ClearedView, EraseRequest, ErasedView, Listing, WorkingKeyView, WorkingValueView,
+};
 use super::{Shared, page};
+
+pub(crate) mod episodes;
+pub(crate) mod knowledge;
+pub(crate) mod procedures;
 
 /// Which keys to list.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -87,4 +95,71 @@ pub(crate) async fn get_working(
         version: entry.version,
         expires: entry.expires,
     }))
+}
+
+/// Remove a value of working memory. A turn that read it is run again.
+#[utoipa::path(
+    delete, path = "/v1/memory/working/{space}/{key}", tag = "memory", security(("key" = [])),
+    params(
+        ("space" = String, Path, description = "`agent:<name>` or `plan:<id>`."),
+        ("key" = String, Path, description = "The key."),
+    ),
+    responses((status = 204, description = "Gone.")),
+)]
+pub(crate) async fn delete_working(
+    State(api): State<Shared>,
+    caller: Caller,
+    UrlPath((space, key)): UrlPath<(String, String)>,
+) -> ApiResult<StatusCode> {
+    let (space, wanted) = (space.parse()?, WorkingKey::new(&key)?);
+    let keeper = &api.app.working_keeper;
+    if !keeper.delete(&caller.scope, &space, &wanted).await? {
+        return Err(Error::not_found("working memory value", key).into());
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove all values of a space, as when a plan is over.
+#[utoipa::path(
+    delete, path = "/v1/memory/working/{space}", tag = "memory", security(("key" = [])),
+    params(("space" = String, Path, description = "`agent:<name>` or `plan:<id>`.")),
+    responses((status = 200, description = "How many there were.", body = ClearedView)),
+)]
+pub(crate) async fn clear_working(
+    State(api): State<Shared>,
+    caller: Caller,
+    UrlPath(space): UrlPath<String>,
+) -> ApiResult<Json<ClearedView>> {
+    let keeper = &api.app.working_keeper;
+    let cleared = keeper.clear(&caller.scope, &space.parse()?).await?;
+    Ok(Json(ClearedView { cleared }))
+}
+
+/// Erase all that is kept of a user, or of a customer with all its users: knowledge, episodes, sessions,
+/// working memory, events, turns, dead letters. The tenant's file is rewritten, so that nothing of it is
+/// left on the disk. There is no way back.
+#[utoipa::path(
+    post, path = "/v1/memory/erase", tag = "memory", security(("key" = [])),
+    request_body = EraseRequest,
+    responses((status = 200, description = "How much there was.", body = ErasedView)),
+)]
+pub(crate) async fn erase_memory(
+    State(api): State<Shared>,
+    caller: Caller,
+    JsonBody(request): JsonBody<EraseRequest>,
+) -> ApiResult<Json<ErasedView>> {
+    let of = subject(request)?;
+    let erased = api.app.eraser.erase(&caller.scope, &of).await?;
+    Ok(Json(erased.into()))
+}
+
+fn subject(request: EraseRequest) -> Result<Subject> {
+    match (request.customer, request.user) {
+        (Some(customer), None) => Ok(Subject::Customer(customer)),
+        (customer, Some(user)) => Ok(Subject::User { customer, user }),
+        (None, None) => Err(Error::invalid(
+            "user",
+            "neither a user nor a customer is named",
+        )),
+    }
 }

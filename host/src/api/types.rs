@@ -23,7 +23,12 @@ pub use agents::{AgentView, CallRequest, CallView, PushView, RollbackRequest, Ve
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};
 pub use events::{DeliveryView, EventView, ReplyTo};
 pub use host::{HealthView, HostVersionView, QueueView, ReadyView};
-pub use memory::{WorkingKeyView, WorkingValueView};
+pub use memory::{
+    ActivateRequest, ClearedView, EpisodeRequest, EpisodeView, EraseRequest, ErasedView,
+    ExportView, ImportRequest, ImportView, KnowledgeView, MatchRequest, PartView, ProcedureRequest,
+    ProcedureView, RememberRequest, RememberedView, SearchRequest, SessionRequest, SessionView,
+    WorkingKeyView, WorkingValueView,
+};
 pub use publish::{BatchRequest, BatchView, PublishRequest, PublishView};
 pub use turns::{CallRecordView, DeadLetterView, LogLineView, TurnDetails, TurnView};
 

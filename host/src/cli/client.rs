@@ -33,6 +33,7 @@ pub(crate) struct Request {
     path: String,
     content_type: Option<&'static str>,
     body: Vec<u8>,
+    headers: Vec<(&'static str, String)>,
     wait: Duration,
     by_operator: bool,
 }
@@ -69,6 +70,7 @@ impl Request {
             path,
             content_type: None,
             body: Vec::new(),
+            headers: Vec::new(),
             wait: ANSWER_WAIT,
             by_operator: false,
         }
@@ -84,6 +86,14 @@ impl Request {
             self.path.push('=');
             self.path.push_str(&encoded(&value.to_string()));
         }
+        self
+    }
+
+    /// With a header, if there is a value.
+    #[must_use]
+    pub(crate) fn header(mut self, name: &'static str, value: Option<&str>) -> Self {
+        self.headers
+            .extend(value.map(|value| (name, value.to_owned())));
         self
     }
 
@@ -255,6 +265,9 @@ impl Client {
             .header("accept", accept);
         if let Some(content_type) = request.content_type {
             built = built.header("content-type", content_type);
+        }
+        for (name, value) in &request.headers {
+            built = built.header(*name, value);
         }
         if let Some(id) = last_id {
             built = built.header("last-event-id", id);

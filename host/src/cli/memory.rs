@@ -1,85 +1,91 @@
-//! `warren memory`: looks into what agents and plans remember.
-
-use crate::api::types::{Listing, WorkingKeyView, WorkingValueView};
+//! `warren memory`: what agents, plans and users remember.
 
 use super::Context;
 use super::client::Request;
 use super::failure::Result;
-use super::table::Table;
+
+mod episodes;
+mod erase;
+mod knowledge;
+mod procedures;
+mod sessions;
+mod transfer;
+mod working;
 
 /// `warren memory`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    whom: Whom,
     #[command(subcommand)]
     kind: Kind,
 }
 
-#[derive(Debug, clap::Subcommand)]
-enum Kind {
-    /// Working memory: list the keys of a space, or print one value
-    Working(Working),
+/// Whose memory, of what belongs to customers and users.
+#[derive(Debug, clap::Args)]
+pub(super) struct Whom {
+    /// Of this customer
+    #[arg(long, global = true)]
+    customer: Option<String>,
+    /// Of this user
+    #[arg(long, global = true)]
+    user: Option<String>,
 }
 
-#[derive(Debug, clap::Args)]
-struct Working {
-    /// Whose: agent:NAME or plan:ID
-    space: String,
-    /// Print the value of this key
-    #[arg(value_name = "KEY")]
-    entry: Option<String>,
-    /// Only keys that begin so
-    #[arg(long, conflicts_with = "entry")]
-    prefix: Option<String>,
-    /// Only keys after this one
-    #[arg(long, conflicts_with = "entry")]
-    after: Option<String>,
+impl Whom {
+    /// A request that speaks for them.
+    fn ask(&self, request: Request) -> Request {
+        request
+            .header("warren-customer", self.customer.as_deref())
+            .header("warren-user", self.user.as_deref())
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Kind {
+    /// Find knowledge by meaning and by words, the best first
+    Search(knowledge::Search),
+    /// Remember a text; the same one, or the same --external-id, again replaces it
+    Remember(knowledge::Remember),
+    /// List knowledge, what was first remembered last first
+    List(knowledge::List),
+    /// Show an entry of knowledge
+    Get(knowledge::Chosen),
+    /// Forget an entry of knowledge
+    Forget(knowledge::Chosen),
+    /// Write all knowledge as JSON Lines, of --customer and --user if given
+    Export(transfer::Export),
+    /// Read knowledge that was exported
+    Import(transfer::Import),
+    /// An agent's episodes with the user, the newest first
+    Recent(episodes::Recent),
+    /// Add an episode
+    Add(episodes::Add),
+    /// The user's sessions, and forgetting one
+    Sessions(sessions::Args),
+    /// Prompts, rules and skills: list, read, put, activate, roll back, match
+    Procedures(procedures::Args),
+    /// Working memory: list the keys of a space, print one value, remove
+    Working(working::Working),
+    /// Erase all that is kept of --customer or --user, in every memory and in the log
+    Erase(erase::Erase),
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
-    let Kind::Working(working) = args.kind;
-    match &working.entry {
-        Some(key) => value(&working.space, key, context),
-        None => keys(working, context),
+    let whom = &args.whom;
+    match args.kind {
+        Kind::Search(search) => knowledge::search(search, whom, context),
+        Kind::Remember(remember) => knowledge::remember(remember, whom, context),
+        Kind::List(list) => knowledge::list(&list, whom, context),
+        Kind::Get(chosen) => knowledge::get(&chosen, whom, context),
+        Kind::Forget(chosen) => knowledge::forget(&chosen, whom, context),
+        Kind::Export(export) => transfer::export(&export, whom, context),
+        Kind::Import(import) => transfer::import(&import, whom, context),
+        Kind::Recent(recent) => episodes::recent(&recent, whom, context),
+        Kind::Add(add) => episodes::add(add, whom, context),
+        Kind::Sessions(args) => sessions::run(args, whom, context),
+        Kind::Procedures(args) => procedures::run(args, context),
+        Kind::Working(working) => working::run(&working, context),
+        Kind::Erase(erase) => erase::run(&erase, whom, context),
     }
-}
-
-fn value(space: &str, key: &str, context: &Context) -> Result<()> {
-    let answer = context
-        .client()?
-        .send(Request::get(&["memory", "working", space, key]))?;
-    if context.console.is_json() {
-        return context.console.json(&answer.raw()?);
-    }
-    let view: WorkingValueView = answer.read()?;
-    let until = view
-        .expires
-        .map(|at| format!(", until {at}"))
-        .unwrap_or_default();
-    context
-        .console
-        .note(format_args!("version {}{until}", view.version));
-    context.console.json(&view.value)
-}
-
-fn keys(args: Working, context: &Context) -> Result<()> {
-    let request = Request::get(&["memory", "working", &args.space])
-        .query("prefix", args.prefix)
-        .query("after", args.after);
-    let answer = context.client()?.send(request)?;
-    if context.console.is_json() {
-        return context.console.json(&answer.raw()?);
-    }
-    let page: Listing<WorkingKeyView> = answer.read()?;
-    let mut table = Table::new(["VERSION", "KEY"]);
-    for key in &page.items {
-        table.row([&key.version, &key.key]);
-    }
-    context.console.table(&table, "no keys")?;
-    if let Some(next) = page.next {
-        context.console.note(format_args!(
-            "more: warren memory working {} --after {next}",
-            args.space
-        ));
-    }
-    Ok(())
 }

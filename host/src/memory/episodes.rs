@@ -91,6 +91,13 @@ pub struct Unconsolidated {
     pub episodes: Vec<Episode>,
 }
 
+/// Episodic memory as a client of the tenant keeps it, outside turns.
+#[async_trait]
+pub trait EpisodeKeeper: Send + Sync {
+    /// Add an episode of the scope's customer and user.
+    async fn add(&self, scope: &TenantScope, episode: Episode) -> Result<()>;
+}
+
 /// Reads of episodic memory of the scope's customer and user.
 #[async_trait]
 pub trait EpisodeStore: Send + Sync {

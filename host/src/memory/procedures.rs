@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::Json;
-use crate::id::AgentName;
 use crate::identity::TenantScope;
+
+use super::check;
 
 /// Most procedures that one match returns.
 pub const MATCH_LIMIT_MAX: u32 = 50;
@@ -46,6 +47,42 @@ impl ProcedureKind {
     }
 }
 
+/// A procedure as somebody gives it, not yet checked.
+#[derive(Debug, Clone)]
+pub struct NewProcedure {
+    /// Its name.
+    pub name: String,
+    /// What sort.
+    pub kind: ProcedureKind,
+    /// The text.
+    pub body: String,
+    /// When to use it.
+    pub triggers: Vec<String>,
+    /// A JSON object.
+    pub metadata: String,
+}
+
+impl NewProcedure {
+    /// Check it. Whoever writes it gives it its number.
+    ///
+    /// # Errors
+    /// `Invalid` or `TooLarge` that names the field, the value and the rule.
+    pub fn check(self, writer: Arc<str>, now: Timestamp) -> Result<ProcedureWrite> {
+        check::text("body", &self.body)?;
+        check::list("triggers", &self.triggers, TRIGGER_BYTES_MAX)?;
+        Ok(ProcedureWrite {
+            name: check::procedure_name(&self.name)?,
+            version: 0,
+            kind: self.kind,
+            body: self.body.into(),
+            triggers: self.triggers,
+            metadata: check::object("metadata", &self.metadata)?,
+            writer,
+            now,
+        })
+    }
+}
+
 /// A version to write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcedureWrite {
@@ -61,8 +98,8 @@ pub struct ProcedureWrite {
     pub triggers: Vec<String>,
     /// A JSON object.
     pub metadata: Json,
-    /// Who wrote it.
-    pub writer: AgentName,
+    /// An agent's name, or `client/<key>`.
+    pub writer: Arc<str>,
     /// When.
     pub now: Timestamp,
 }
@@ -82,8 +119,8 @@ pub struct Procedure {
     pub triggers: Vec<String>,
     /// A JSON object.
     pub metadata: Json,
-    /// Who wrote it.
-    pub writer: AgentName,
+    /// An agent's name, or `client/<key>`.
+    pub writer: Arc<str>,
     /// When.
     pub created: Timestamp,
 }
@@ -157,4 +194,21 @@ pub trait ProcedureStore: Send + Sync {
         situation: &str,
         limit: u32,
     ) -> Result<Vec<(Procedure, f64)>>;
+}
+
+/// Procedural memory as a client of the tenant keeps it, outside turns: each call is a transaction.
+#[async_trait]
+pub trait ProcedureKeeper: Send + Sync {
+    /// Keep a version under the next number and make it current. Returns it as stored.
+    async fn put(&self, scope: &TenantScope, write: ProcedureWrite) -> Result<Procedure>;
+    /// Make a version current that is there.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not.
+    async fn activate(&self, scope: &TenantScope, name: &str, version: u32) -> Result<()>;
+    /// Make the version current that was so before. Returns it.
+    ///
+    /// # Errors
+    /// `NotFound` without the procedure, `Conflict` with nothing to go back to.
+    async fn roll_back(&self, scope: &TenantScope, name: &str) -> Result<Procedure>;
 }

@@ -1,6 +1,7 @@
 //! Of whom: everybody in the tenant, one of its customers, or one user.
 
 use crate::id::{CustomerId, UserId};
+use crate::identity::TenantScope;
 
 /// Whose data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,18 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// For whom a scope speaks: the tenant if it names neither customer nor user.
+    pub fn of(scope: &TenantScope) -> Self {
+        match (scope.customer(), scope.user()) {
+            (None, None) => Self::Tenant,
+            (Some(customer), None) => Self::Customer(customer.clone()),
+            (customer, Some(user)) => Self::User {
+                customer: customer.cloned(),
+                user: user.clone(),
+            },
+        }
+    }
+
     /// Whether what belongs to this customer and user is the subject's.
     pub fn has(&self, customer: Option<&CustomerId>, user: Option<&UserId>) -> bool {
         match self {

@@ -4,48 +4,22 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::memory::{
-    MATCH_LIMIT_MAX, Procedure, ProcedureKind, ProcedureState, ProcedureWrite, QUERY_BYTES_MAX,
-    TRIGGER_BYTES_MAX, check,
+    MATCH_LIMIT_MAX, NewProcedure, Procedure, ProcedureState, ProcedureWrite, QUERY_BYTES_MAX,
+    check,
 };
 use crate::registry::Grant;
 
 use super::recall::within;
 use super::{Effect, Read, Turn};
 
-/// A procedure as a guest gives it, not yet checked.
-#[derive(Debug, Clone)]
-pub struct NewProcedure {
-    /// Its name.
-    pub name: String,
-    /// What sort.
-    pub kind: ProcedureKind,
-    /// The text.
-    pub body: String,
-    /// When to use it.
-    pub triggers: Vec<String>,
-    /// A JSON object.
-    pub metadata: String,
-}
-
 impl Turn {
     /// Keep a new version of a procedure and make it current. Returns its number.
     pub async fn put_procedure(&mut self, given: NewProcedure) -> Result<u32> {
         self.require(Grant::ProceduresWrite)?;
-        let name = check::procedure_name(&given.name)?;
-        check::text("body", &given.body)?;
-        check::list("triggers", &given.triggers, TRIGGER_BYTES_MAX)?;
-        let metadata = check::object("metadata", &given.metadata)?;
-        let version = self.procedure_state(&name).await?.latest + 1;
-        let write = ProcedureWrite {
-            name,
-            version,
-            kind: given.kind,
-            body: given.body.into(),
-            triggers: given.triggers,
-            metadata,
-            writer: self.agent().name.clone(),
-            now: self.now(),
-        };
+        let writer = self.agent().name.as_str().into();
+        let mut write = given.check(writer, self.now())?;
+        write.version = self.procedure_state(&write.name).await?.latest + 1;
+        let version = write.version;
         self.push(Effect::ProcedurePut(Box::new(write)))?;
         Ok(version)
     }
@@ -148,7 +122,7 @@ fn as_stored(write: &ProcedureWrite) -> Procedure {
         body: Arc::clone(&write.body),
         triggers: write.triggers.clone(),
         metadata: write.metadata.clone(),
-        writer: write.writer.clone(),
+        writer: Arc::clone(&write.writer),
         created: write.now,
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod harness;
 mod isolation;
 mod listening;
+mod memory;
 mod openapi;
 mod problems;
 mod stream;

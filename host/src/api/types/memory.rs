@@ -6,6 +6,20 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::events::Json;
 
+mod episodes;
+mod knowledge;
+mod procedures;
+
+pub use episodes::{EpisodeRequest, EpisodeView, SessionRequest, SessionView};
+pub use knowledge::{
+    ExportView, ImportRequest, ImportView, KnowledgeView, PartView, RememberRequest,
+    RememberedView, SearchRequest,
+};
+pub use procedures::{
+    ActivateRequest, ClearedView, EraseRequest, ErasedView, MatchRequest, ProcedureRequest,
+    ProcedureView,
+};
+
 /// A value of working memory.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct WorkingValueView {

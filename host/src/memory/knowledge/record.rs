@@ -84,7 +84,7 @@ fn private() -> Visibility {
 }
 
 /// What became of a record of an import.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum Imported {
     /// It is a new entry.

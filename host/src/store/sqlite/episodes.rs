@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::events::Json;
 use crate::id::{AgentName, CustomerId, Label, UserId};
 use crate::identity::TenantScope;
-use crate::memory::{Episode, EpisodeFilter, EpisodeStore, Role, Unconsolidated};
+use crate::memory::{Episode, EpisodeFilter, EpisodeKeeper, EpisodeStore, Role, Unconsolidated};
 
 use super::SqliteStore;
 use super::columns::{optional, parsed};
@@ -72,6 +72,14 @@ impl EpisodeStore for SqliteStore {
         tenant
             .read(|conn| unconsolidated(conn, scope, (agent, after), limit))
             .await
+    }
+}
+
+#[async_trait]
+impl EpisodeKeeper for SqliteStore {
+    async fn add(&self, scope: &TenantScope, episode: Episode) -> Result<()> {
+        let tenant = self.tenant(scope).await?;
+        tenant.write(move |tx| apply_add(tx.conn(), &episode)).await
     }
 }
 

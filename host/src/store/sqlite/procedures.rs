@@ -15,12 +15,12 @@ use crate::events::Json;
 use crate::identity::TenantScope;
 use crate::memory::embed::{EMBEDDER, Embedding, embed, words as words_of};
 use crate::memory::{
-    LIST_LIMIT_MAX, PROCEDURE_TRIGGERS_MAX, Procedure, ProcedureKind, ProcedureState,
-    ProcedureStore, ProcedureWrite,
+    LIST_LIMIT_MAX, PROCEDURE_TRIGGERS_MAX, Procedure, ProcedureKeeper, ProcedureKind,
+    ProcedureState, ProcedureStore, ProcedureWrite,
 };
 
 use super::SqliteStore;
-use super::columns::{json, parsed};
+use super::columns::json;
 use super::rows::{Sql as _, to_json, to_u64};
 use super::words;
 
@@ -74,6 +74,57 @@ impl ProcedureStore for SqliteStore {
             .scan(move |conn| matching(conn, &situation, limit))
             .await
     }
+}
+
+#[async_trait]
+impl ProcedureKeeper for SqliteStore {
+    async fn put(&self, scope: &TenantScope, write: ProcedureWrite) -> Result<Procedure> {
+        let tenant = self.tenant(scope).await?;
+        tenant
+            .write(move |tx| {
+                let latest = state(tx.conn(), &write.name)?.latest;
+                let write = ProcedureWrite {
+                    version: latest.saturating_add(1),
+                    ..write
+                };
+                apply_put(tx.conn(), &write)?;
+                current(tx.conn(), &write.name)
+            })
+            .await
+    }
+
+    async fn activate(&self, scope: &TenantScope, name: &str, version: u32) -> Result<()> {
+        let tenant = self.tenant(scope).await?;
+        let name = name.to_owned();
+        tenant
+            .write(move |tx| {
+                if get(tx.conn(), &name, Some(version))?.is_none() {
+                    let shown = format!("{name}, version {version}");
+                    return Err(Error::not_found("procedure", shown));
+                }
+                if state(tx.conn(), &name)?.current() == version {
+                    return Ok(());
+                }
+                apply_activate(tx.conn(), &name, version)
+            })
+            .await
+    }
+
+    async fn roll_back(&self, scope: &TenantScope, name: &str) -> Result<Procedure> {
+        let tenant = self.tenant(scope).await?;
+        let name = name.to_owned();
+        tenant
+            .write(move |tx| {
+                current(tx.conn(), &name)?;
+                apply_roll_back(tx.conn(), &name)?;
+                current(tx.conn(), &name)
+            })
+            .await
+    }
+}
+
+fn current(conn: &Connection, name: &str) -> Result<Procedure> {
+    get(conn, name, None)?.ok_or_else(|| Error::not_found("procedure", name))
 }
 
 /// The number of the current version, in SQL.
@@ -202,7 +253,7 @@ fn insert(conn: &Connection, write: &ProcedureWrite, triggers: &str) -> rusqlite
         &*write.body,
         triggers,
         write.metadata.as_str(),
-        write.writer.as_str(),
+        &*write.writer,
         write.now.0,
     ])?;
     Ok(())
@@ -375,7 +426,7 @@ fn procedure(row: &Row<'_>) -> rusqlite::Result<Procedure> {
         body: row.get(3)?,
         triggers: json(row, 4)?,
         metadata: Json::from_stored(row.get::<_, String>(5)?),
-        writer: parsed(row, 6)?,
+        writer: row.get(6)?,
         created: Timestamp(row.get(7)?),
     })
 }

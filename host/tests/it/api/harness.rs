@@ -112,6 +112,7 @@ impl Host {
         Client {
             router: self.router.clone(),
             key: None,
+            whom: Vec::new(),
         }
     }
 
@@ -150,9 +151,23 @@ impl Drop for Host {
 pub(super) struct Client {
     router: Router,
     pub(super) key: Option<String>,
+    /// Headers that say on whose behalf it speaks.
+    whom: Vec<(&'static str, String)>,
 }
 
 impl Client {
+    /// The same key, on behalf of somebody.
+    pub(super) fn of(&self, customer: Option<&str>, user: Option<&str>) -> Self {
+        let named = [("warren-customer", customer), ("warren-user", user)];
+        let whom = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?.to_owned())));
+        Self {
+            whom: whom.collect(),
+            ..self.clone()
+        }
+    }
+
     pub(super) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
     }
@@ -221,6 +236,9 @@ impl Client {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
+        }
+        for (name, value) in &self.whom {
+            request = request.header(*name, value);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -471,8 +489,10 @@ fn app(
         deliveries: Arc::<SqliteStore>::clone(store),
         working: Arc::<SqliteStore>::clone(store),
         knowledge: Arc::<SqliteStore>::clone(store),
-        keeper: Arc::<SqliteStore>::clone(store),
-        desk: Arc::<SqliteStore>::clone(store),
+        knowledge_keeper: Arc::<SqliteStore>::clone(store),
+        episode_keeper: Arc::<SqliteStore>::clone(store),
+        procedure_keeper: Arc::<SqliteStore>::clone(store),
+        working_keeper: Arc::<SqliteStore>::clone(store),
         sessions: Arc::<SqliteStore>::clone(store),
         eraser: Arc::<SqliteStore>::clone(store),
         episodes: Arc::<SqliteStore>::clone(store),

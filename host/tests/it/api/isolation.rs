@@ -73,6 +73,8 @@ impl Operation {
             "/v1/agents/{name}",
             "/v1/event-definitions/{type}",
             "/v1/schemas/{name}",
+            "/v1/memory/procedures/{name}",
+            "/v1/memory/sessions/{id}",
         ];
         self.method == "PUT" && made.contains(&self.path.as_str())
     }

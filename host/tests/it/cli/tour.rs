@@ -148,6 +148,7 @@ fn cli_the_whole_tour_works_over_a_served_host() {
     tenant.says(&["agents"], &["no agents"]);
     push_and_run(&tenant);
     look_back(&tenant);
+    recall(&tenant);
     change(&tenant);
     operator.says(&["keys", "revoke", "acme", "shop"], &["revoked"]);
     operator.run(2, &["tenants", "delete", "acme"]);
@@ -225,6 +226,59 @@ fn look_back(tenant: &Client<'_>) {
     tenant.json(&["version"], "/host/api", "v1");
     let (_, absent) = tenant.run(5, &["turns", "trn_none"]);
     assert!(absent.contains("hint:"), "{absent}");
+}
+
+fn recall(tenant: &Client<'_>) {
+    let ann = ["--user", "ann"];
+    let own = |arguments: &[&'static str]| [&["memory"][..], arguments, &ann[..]].concat();
+    let lamp = own(&["remember", "The lamp is in the cellar.", "--tag", "house"]);
+    let id = tenant.says(&lamp, &["kno_"]).trim().to_owned();
+    tenant.says(&own(&["search", "where is the lamp?"]), &["cellar", &id]);
+    tenant.json(&own(&["list", "--tag", "house"]), "/items/0/id", &id);
+    tenant.says(&["memory", "list"], &["nothing is known"]);
+    tenant.says(
+        &["memory", "get", &id, "--user", "ann"],
+        &["The lamp", "client/"],
+    );
+    tenant.run(5, &["memory", "get", &id, "--user", "bob"]);
+    let file = tenant.place.0.path().join("known.jsonl");
+    let file = file.to_str().unwrap();
+    tenant.says(&["memory", "export", file], &["1 entries exported"]);
+    tenant.says(&["memory", "forget", &id, "--user", "ann"], &["forgotten"]);
+    tenant.says(&["memory", "import", file], &["1 entries are new"]);
+    tenant.says(&["memory", "import", file], &["1 were replaced"]);
+    tenant.says(&own(&["search", "lamp"]), &["cellar"]);
+    let episode = own(&["add", "probe", "user", "good day", "--session", "s"]);
+    tenant.says(&episode, &["epi_"]);
+    tenant.says(&own(&["recent", "probe"]), &["user", "good day"]);
+    tenant.says(&own(&["sessions"]), &["s"]);
+    let rule = [
+        "put",
+        "greet",
+        "rule",
+        "Be kind.",
+        "--trigger",
+        "a greeting",
+    ];
+    let put = [&["memory", "procedures"][..], &rule].concat();
+    tenant.says(&put, &["version 1"]);
+    tenant.says(&put, &["version 2"]);
+    tenant.says(
+        &["memory", "procedures", "rollback", "greet"],
+        &["version 1"],
+    );
+    tenant.says(&["memory", "procedures", "activate", "greet", "2"], &["2"]);
+    tenant.says(&["memory", "procedures", "match", "greeting"], &["greet"]);
+    tenant.says(&["memory", "procedures"], &["greet", "rule", "Be kind."]);
+    tenant.run(2, &own(&["erase"]));
+    tenant.says(
+        &own(&["erase", "--yes"]),
+        &["1 entries of knowledge", "1 episodes"],
+    );
+    tenant.says(&own(&["list"]), &["nothing is known"]);
+    let space = ["memory", "working", "agent:probe"];
+    tenant.says(&[&space[..], &["k", "--delete"]].concat(), &["gone"]);
+    tenant.says(&[&space[..], &["--clear"]].concat(), &["are gone"]);
 }
 
 fn change(tenant: &Client<'_>) {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
-use uuid::Uuid;
 
 use super::super::SqliteStore;
 use super::super::columns::{json, optional};
@@ -23,9 +22,11 @@ use crate::memory::embed::Embedding;
 use crate::memory::knowledge::chunk;
 use crate::memory::{
     IMPORT_RECORDS_MAX, Imported, KnowledgeItem, KnowledgeKeeper, KnowledgeRecord, KnowledgeWrite,
-    LIST_LIMIT_MAX, Stamp, Subject,
+    LIST_LIMIT_MAX, Stamp, Subject, fresh_id,
 };
 
+/// What ids of entries begin with.
+const ID_PREFIX: &str = "kno";
 /// A page of an export ends with the record that makes it longer than this, in bytes of text: some ten
 /// documents, or more entries than a page has.
 const EXPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -103,10 +104,14 @@ impl KnowledgeKeeper for SqliteStore {
             });
         }
         let importer = Stamp::of(scope, None, now);
+        let mine = Subject::of(scope);
         let writes: Vec<Result<(KnowledgeWrite, Vec<Embedding>)>> = records
             .into_iter()
             .map(|record| {
-                let write = record.check(&importer, fresh_id())?;
+                if !mine.has(record.customer.as_ref(), record.user.as_ref()) {
+                    return Err(foreign());
+                }
+                let write = record.check(&importer, fresh_id(ID_PREFIX))?;
                 let vectors = vectors_of(&write);
                 Ok((write, vectors))
             })
@@ -121,11 +126,6 @@ impl KnowledgeKeeper for SqliteStore {
             })
             .await
     }
-}
-
-/// An id for an entry that no turn makes.
-fn fresh_id() -> Arc<str> {
-    format!("kno_{}", Uuid::now_v7().simple()).into()
 }
 
 /// Write an entry in the place of the owner's own, if there is one. Says whether there was none.
@@ -144,7 +144,7 @@ fn put(
     }
     let mut write = write.clone();
     if taken(conn, &write.id)? {
-        write.id = fresh_id();
+        write.id = fresh_id(ID_PREFIX);
     }
     apply_put(conn, &write, vectors)?;
     Ok((write.id, true))
@@ -166,7 +166,10 @@ fn import_one(
         Ok((id, true)) => Ok(Imported::Created { id }),
         Ok((id, false)) => Ok(Imported::Replaced { id }),
         Err(
-            error @ (Error::Unavailable { .. } | Error::Internal { .. } | Error::Exhausted { .. }),
+            error @ (Error::Unavailable { .. }
+            | Error::StorageFull { .. }
+            | Error::Internal { .. }
+            | Error::Exhausted { .. }),
         ) => Err(error),
         Err(error) => Ok(Imported::Refused {
             reason: error.to_string(),
@@ -179,6 +182,13 @@ fn require_owner(scope: &TenantScope, item: &KnowledgeItem) -> Result<()> {
         return Ok(());
     }
     Err(not_owner(&item.id))
+}
+
+fn foreign() -> Error {
+    Error::Denied {
+        what: "importing an entry of somebody else than the request speaks for".into(),
+        grant: "ownership".into(),
+    }
 }
 
 fn not_owner(id: &str) -> Error {

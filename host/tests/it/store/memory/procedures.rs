@@ -8,7 +8,7 @@ use warren::memory::{
 };
 use warren::turn::{CommitOutcome, Effect, Read};
 
-use super::{HOSTILE, agent};
+use super::HOSTILE;
 use crate::store::{Fixture, on_every_store};
 
 on_every_store![
@@ -29,7 +29,7 @@ fn write(f: &Fixture, name: &str, version: u32, triggers: &[&str]) -> ProcedureW
         body: format!("{name} {version}").into(),
         triggers: triggers.iter().map(|&text| text.to_owned()).collect(),
         metadata: Json::parse("metadata", r#"{"n":1}"#).unwrap(),
-        writer: agent("worker"),
+        writer: "worker".into(),
         now: f.clock.now(),
     }
 }
