@@ -71,6 +71,8 @@ pub struct Publish {
     pub plan: Option<String>,
     /// The conversation it belongs to.
     pub session: Option<String>,
+    /// The user on whose behalf it is.
+    pub user: Option<String>,
     /// Where its answer goes.
     pub reply_to: Option<ReplyTo>,
 }

@@ -32,6 +32,7 @@ fn event(publish: &Publish) -> Result<Event> {
     let mut event = Event::of(topic(&publish.topic)?, &publish.event_type, data);
     event.plan.clone_from(&publish.plan);
     event.session.clone_from(&publish.session);
+    event.user.clone_from(&publish.user);
     Ok(match &publish.reply_to {
         Some(reply_to) => event.with_reply_to(topic(&reply_to.topic)?, &reply_to.event_type),
         None => event,

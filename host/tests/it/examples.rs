@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use warren::events::{EventFilter, NewEvent, ReplyAddress, Topic};
-use warren::id::{EventType, Label};
+use warren::id::{EventType, Label, UserId};
 use warren::registry::GrantSet;
 use warren_examples::{Example, Publish, Seen};
 
@@ -22,6 +22,16 @@ async fn facts_chain_under_one_trace() {
 #[tokio::test(flavor = "multi_thread")]
 async fn seats_are_sold_once_under_contention() {
     check("03-working-memory").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handbook_answers_what_it_is_asked() {
+    check("04-memory-semantic").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_user_is_remembered_across_sessions() {
+    check("05-memory-episodic").await;
 }
 
 async fn check(name: &str) {
@@ -74,6 +84,7 @@ fn event(host: &TestHost, publish: &Publish) -> NewEvent {
         topic: topic(&publish.topic),
         plan: label(&publish.plan),
         session: label(&publish.session),
+        user: publish.user.as_deref().map(|id| UserId::new(id).unwrap()),
         reply_to: publish.reply_to.as_ref().map(|reply_to| ReplyAddress {
             topic: topic(&reply_to.topic),
             event_type: EventType::new(&reply_to.event_type).unwrap(),

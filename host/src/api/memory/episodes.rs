@@ -78,7 +78,7 @@ pub(crate) async fn add_episode(
         user: scope.user().cloned(),
         role: request.role,
         content: request.content.into(),
-        metadata: object(request.metadata)?,
+        metadata: object(request.metadata.as_deref())?,
         session: request.session,
         time: api.app.clock.now(),
     };
@@ -176,7 +176,7 @@ pub(crate) async fn put_session(
     UrlPath(id): UrlPath<Label>,
     JsonBody(request): JsonBody<SessionRequest>,
 ) -> ApiResult<Json<SessionView>> {
-    let metadata = object(request.metadata)?;
+    let metadata = object(request.metadata.as_deref())?;
     let now = api.app.clock.now();
     let sessions = &api.app.sessions;
     let session = sessions.put(&caller.scope, &id, metadata, now).await?;
@@ -201,6 +201,6 @@ pub(crate) async fn forget_session(
 }
 
 /// A JSON object of a body; nothing stands for an empty one.
-pub(super) fn object(raw: Option<Box<RawValue>>) -> Result<crate::events::Json> {
-    check::object("metadata", raw.as_deref().map_or("", RawValue::get))
+pub(super) fn object(raw: Option<&RawValue>) -> Result<crate::events::Json> {
+    check::object("metadata", raw.map_or("", RawValue::get))
 }

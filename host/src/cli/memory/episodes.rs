@@ -69,8 +69,8 @@ pub(super) fn recent(args: &Recent, whom: &Whom, context: &Context) -> Result<()
     let mut table = Table::new(["TIME", "ROLE", "TEXT"]);
     for episode in &page.items {
         let role = episode.role.as_str();
-        let content = text::shorten(&episode.content, TEXT_CHARS);
-        table.row([&episode.time, &role, &content]);
+        let said = text::shorten(&episode.content, TEXT_CHARS);
+        table.row([&episode.time, &role, &said]);
     }
     context.console.table(&table, "no episodes")?;
     if let Some(next) = page.next {

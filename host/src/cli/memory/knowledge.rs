@@ -191,8 +191,8 @@ pub(super) fn list(args: &List, whom: &Whom, context: &Context) -> Result<()> {
     let page: Listing<KnowledgeView> = answer.read()?;
     let mut table = Table::new(["UPDATED", "ID", "TEXT"]);
     for item in &page.items {
-        let content = text::shorten(&item.content, TEXT_CHARS);
-        table.row([&item.updated, &item.id, &content]);
+        let known = text::shorten(&item.content, TEXT_CHARS);
+        table.row([&item.updated, &item.id, &known]);
     }
     context.console.table(&table, "nothing is known")?;
     if let Some(next) = page.next {
