@@ -46,13 +46,14 @@ impl Eraser for SqliteStore {
         let head = events::mark(&tenant, scope, self.clock.now()).await?;
         let (events, turns) = events::erase(&tenant, of, head).await?;
         let (working, working_shared) = rows::erase_working(&tenant, of).await?;
+        rows::erase_by_owner(&tenant, of, ("episode_marks", "agent")).await?;
         let erased = Erased {
             events,
             turns,
             scheduled: events::erase_scheduled(&tenant, of).await?,
             knowledge: rows::erase(&tenant, of, Kind::Knowledge).await?,
             episodes: rows::erase(&tenant, of, Kind::Episodes).await?,
-            sessions: rows::erase_by_owner(&tenant, of).await?,
+            sessions: rows::erase_by_owner(&tenant, of, ("sessions", "id")).await?,
             working,
             working_shared,
         };

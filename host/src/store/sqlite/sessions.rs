@@ -21,6 +21,8 @@ use super::visibility::owner;
 /// Episodes of a session that one transaction removes: it shares the writer with turns, which wait for it
 /// some ten milliseconds.
 const FORGOTTEN_EPISODES_MAX: usize = 256;
+/// Episodes of a session that are found at once: bounds what is kept of them in memory.
+const FOUND_EPISODES_MAX: usize = 4_096;
 /// The columns of [`session`], in its order.
 const COLUMNS: &str = "id, customer, user, started_ms, last_ms, events, metadata";
 
@@ -86,14 +88,16 @@ impl SessionStore for SqliteStore {
                 })
                 .await?;
             any |= !episodes.is_empty();
-            let last = episodes.len() < FORGOTTEN_EPISODES_MAX;
-            let there = tenant
-                .write(move |tx| {
-                    remove_episodes(tx.conn(), &episodes)?;
-                    Ok(last && remove(tx.conn(), &whose, &id)?)
-                })
-                .await?;
-            if last {
+            for chunk in episodes.chunks(FORGOTTEN_EPISODES_MAX) {
+                let chunk = chunk.to_vec();
+                tenant
+                    .write(move |tx| remove_episodes(tx.conn(), &chunk))
+                    .await?;
+            }
+            if episodes.len() < FOUND_EPISODES_MAX {
+                let there = tenant
+                    .write(move |tx| remove(tx.conn(), &whose, &id))
+                    .await?;
                 return Ok(there || any);
             }
         }
@@ -160,7 +164,7 @@ fn list_sql() -> String {
 fn episodes(conn: &Connection, owner: &str, session: &Label) -> Result<Vec<i64>> {
     conn.prepare_cached("SELECT n FROM episodes WHERE owner = ?1 AND session = ?2 LIMIT ?3")
         .and_then(|mut statement| {
-            let params = params![owner, session.as_str(), FORGOTTEN_EPISODES_MAX as i64];
+            let params = params![owner, session.as_str(), FOUND_EPISODES_MAX as i64];
             statement.query_map(params, |row| row.get(0))?.collect()
         })
         .during("looking for a session's episodes")

@@ -96,21 +96,56 @@ impl Owners {
     }
 }
 
-/// Remove the subject's sessions, and up to where its episodes were consolidated. Says how many sessions.
-pub(super) async fn erase_by_owner(tenant: &Arc<Tenant>, of: &Subject) -> Result<u64> {
-    let owners = Owners::of(of);
-    tenant
-        .write(move |tx| {
-            let delete = |table: &str| {
-                let sql = format!("DELETE FROM {table} WHERE {}", Owners::CONDITION);
-                tx.conn()
-                    .execute(&sql, &owners.params()[..])
-                    .during("erasing")
-            };
-            delete("episode_marks")?;
-            delete("sessions").map(|rows| rows as u64)
-        })
-        .await
+/// Remove the subject's rows of a table that has an owner and a name, and say how many.
+pub(super) async fn erase_by_owner(
+    tenant: &Arc<Tenant>,
+    of: &Subject,
+    (table, name): (&'static str, &'static str),
+) -> Result<u64> {
+    let mut removed = 0;
+    loop {
+        let owners = Owners::of(of);
+        let found: Vec<(String, String)> = tenant
+            .scan(move |conn| {
+                let condition = Owners::CONDITION;
+                conn.prepare_cached(&format!(
+                    "SELECT owner, {name} FROM {table} WHERE {condition} LIMIT {FOUND_MAX}"
+                ))
+                .and_then(|mut statement| {
+                    statement
+                        .query_map(&owners.params()[..], |row| Ok((row.get(0)?, row.get(1)?)))?
+                        .collect()
+                })
+                .during("looking for what to erase")
+            })
+            .await?;
+        if found.is_empty() {
+            return Ok(removed);
+        }
+        for chunk in found.chunks(REMOVED_MAX) {
+            let chunk = chunk.to_vec();
+            removed += tenant
+                .write(move |tx| remove_named(tx.conn(), (table, name), &chunk))
+                .await?;
+        }
+    }
+}
+
+fn remove_named(
+    conn: &Connection,
+    (table, name): (&str, &str),
+    rows: &[(String, String)],
+) -> Result<u64> {
+    let mut removed = 0;
+    for (owner, id) in rows {
+        removed += conn
+            .prepare_cached(&format!(
+                "DELETE FROM {table} WHERE owner = ?1 AND {name} = ?2"
+            ))
+            .and_then(|mut statement| statement.execute([owner, id]))
+            .during("erasing")?;
+    }
+    Ok(removed as u64)
 }
 
 /// Remove values of working memory that only the subject's turns wrote. Says how many, and how many are
