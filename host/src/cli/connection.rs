@@ -198,6 +198,10 @@ pub(crate) fn is_local(url: &str) -> bool {
         return false;
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        // `http://localhost:1@evil.example` names a user of another machine.
+        return false;
+    }
     let host = match authority.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => authority
@@ -322,6 +326,9 @@ mod tests {
             "http://127.0.0.1.evil.example",
             "http://10.0.0.1:1",
             "https://localhost.example",
+            "http://localhost:1@evil.example",
+            "http://localhost@evil.example",
+            "http://[::1]@evil.example",
             "x",
         ] {
             assert!(!is_local(other), "{other}");
