@@ -100,14 +100,14 @@ impl Console {
             // By way of a tree: JSON that was kept as the host wrote it would not be indented.
             serde_json::to_string_pretty(&serde_json::to_value(value)?)?
         } else {
-            serde_json::to_string(value)?
+            one_line(value)?
         };
         self.line(text)
     }
 
     /// One JSON document on one line of a stream of them.
     pub(crate) fn json_line(&self, value: &(impl Serialize + ?Sized)) -> Result<()> {
-        self.line(serde_json::to_string(value)?)
+        self.line(one_line(value)?)
     }
 
     /// A table, or `nothing` in its place on stderr when it has no rows.
@@ -195,6 +195,13 @@ impl Drop for Progress {
     }
 }
 
+/// JSON without line breaks. What was kept as its publisher wrote it may have some, but only between its
+/// parts: inside of a string they are escaped.
+fn one_line(value: &(impl Serialize + ?Sized)) -> Result<String> {
+    let text = serde_json::to_string(value)?;
+    Ok(text.replace(['\n', '\r'], " "))
+}
+
 fn tinted(colour: bool, tint: Tint, word: &str) -> String {
     if colour {
         format!("\u{1b}[{}m{word}\u{1b}[0m", tint.code())
@@ -222,6 +229,16 @@ mod tests {
             tinted(true, Tint::Bad, "error:"),
             "\u{1b}[1;31merror:\u{1b}[0m"
         );
+    }
+
+    #[test]
+    fn json_takes_one_line_however_it_was_written() {
+        let text = "{\"a\":\r\n [1,\n2],\"b\":\"x\\ny\"}";
+        let raw: &serde_json::value::RawValue = serde_json::from_str(text).unwrap();
+        let line = one_line(raw).unwrap();
+        assert!(!line.contains(['\n', '\r']), "{line:?}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&line), value(text));
     }
 
     #[test]
