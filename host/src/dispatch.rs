@@ -203,6 +203,10 @@ impl Dispatcher {
         let dropped = self.shared.queues.lock().running();
         self.shared.killed.cancel();
         self.tasks.wait().await;
+        // Nothing runs any more, and nobody died of what was dropped.
+        if let Err(error) = self.shared.slots.clear() {
+            tracing::warn!(%error, "turns that were dropped will count as running when the host ended");
+        }
         dropped
     }
 }

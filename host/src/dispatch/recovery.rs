@@ -43,6 +43,8 @@ impl Shared {
             let all = self.run_alone(suspects);
             if tokio::time::timeout(ALONE, all).await.is_err() {
                 tracing::warn!("what was running takes long; opening without waiting for it");
+                // It was dropped where it stood, and a later death is not its doing.
+                self.slots.clear()?;
             }
         }
         Ok(())
