@@ -325,6 +325,27 @@ fn tenants_share_by_the_cpu_they_used_and_their_weight() {
 }
 
 #[test]
+fn turns_of_a_removed_tenant_are_counted_until_they_end() {
+    let mut queues = Queues::new(DispatchLimits::default());
+    let tenants = [TenantId::generate(), TenantId::generate()];
+    for tenant in tenants {
+        queues.add_tenant(tenant, 1);
+        queues.set_agents(tenant, &directory(&[(1, 1, AgentStatus::Active)]));
+        for refill in queues.refills(tenant) {
+            queues.refilled(tenant, &refill, Vec::new(), false);
+        }
+        queues.announce(tenant, vec![delivery(1, 1, None)]);
+    }
+    let claims: Vec<Claim> = std::iter::from_fn(|| queues.take()).collect();
+    for (claim, left) in claims.into_iter().zip([1, 0]) {
+        queues.remove_tenant(claim.tenant);
+        assert_eq!(queues.running(), left + 1);
+        queues.done(claim, Done::Gone, 10);
+        assert_eq!(queues.running(), left);
+    }
+}
+
+#[test]
 fn an_undecided_delivery_is_next_again() {
     let mut host = Host::new(DispatchLimits::default(), &[(1, 1, AgentStatus::Active)]);
     host.announce([1, 2].map(|p| delivery(1, p, None)));
