@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::identity::TenantScope;
 
@@ -182,10 +182,15 @@ impl Shared {
             for (tenant, need) in self.attention.begin() {
                 let shared = Arc::clone(&self);
                 tasks.spawn(async move {
-                    if let Err(error) = shared.tend(tenant, need).await {
-                        tracing::error!(tenant.id = %tenant, %error, "queue not refilled, trying again");
-                        tokio::time::sleep(STORE_DOWN).await;
-                        shared.attention.all(tenant);
+                    match shared.tend(tenant, need).await {
+                        Ok(()) => {}
+                        // It was deleted meanwhile, and would be looked for for ever.
+                        Err(Error::NotFound { .. }) => shared.attention.forget(tenant),
+                        Err(error) => {
+                            tracing::error!(tenant.id = %tenant, %error, "queue not refilled, trying again");
+                            tokio::time::sleep(STORE_DOWN).await;
+                            shared.attention.all(tenant);
+                        }
                     }
                     shared.attention.end(tenant);
                 });
@@ -204,7 +209,12 @@ impl Shared {
         let scope = TenantScope::for_dispatch(tenant);
         if !need.opened {
             let limit = self.parts.limits.lanes_parked_max;
-            let parked = self.parts.deliveries.parked(&scope, limit).await?;
+            let parked = self.parts.deliveries.parked(&scope, limit).await;
+            let parked = parked.inspect_err(|_| {
+                // Its agents get no turns before this was read once: without it, what follows a retry
+                // of its lane would run before it.
+                self.attention.need(tenant, |need| need.opened = false);
+            })?;
             self.queues.lock().park(tenant, &parked);
         }
         if need.agents || !need.opened {
