@@ -78,7 +78,11 @@ impl From<Error> for Fault {
             Error::StorageFull { .. } => {
                 types::Error::Unavailable("no room to store it".to_owned())
             }
-            Error::Unavailable { .. } => types::Error::Unavailable(text),
+            // A tool's reason is a guest's; others may name files and addresses of the host.
+            Error::Unavailable { what: "tool", .. } => types::Error::Unavailable(text),
+            Error::Unavailable { what, .. } => {
+                types::Error::Unavailable(format!("{what} is not available"))
+            }
             // No guest can do anything about a broken host, and the turn must not go on as if nothing
             // had happened: it ends and is tried again.
             Error::Internal { context, source } => {

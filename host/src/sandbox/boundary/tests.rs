@@ -46,6 +46,13 @@ fn each_error_has_its_case() {
             },
             Guest::Unavailable("tool is not available: `a` failed".into()),
         ),
+        (
+            Error::Unavailable {
+                what: "data directory",
+                reason: "`/var/lib/warren/tenants/x`: no file handles".into(),
+            },
+            Guest::Unavailable("data directory is not available".into()),
+        ),
     ];
     for (error, expected) in cases {
         let got = Fault::from(error).lower().expect("not a stop");
