@@ -34,8 +34,9 @@ pub use sweep::RetentionSettings;
 
 use sweep::{Sweeper, Sweeping};
 
-/// The file of running turns, in the data directory.
-const RUNNING_FILE: &str = "running";
+/// The file of running turns, in the data directory. Not `running`: to a file system that ignores case
+/// that is the store's marker `RUNNING`.
+const RUNNING_FILE: &str = "turns";
 
 /// What a host is made of.
 #[derive(Clone)]

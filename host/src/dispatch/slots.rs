@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_was_running_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("running");
+        let path = dir.path().join("turns");
         let turn = |position, alone| Interrupted {
             tenant: TenantId::generate(),
             agent: AgentId(3),

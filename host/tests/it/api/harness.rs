@@ -88,7 +88,7 @@ impl Host {
         )
         .unwrap();
         let (dispatcher, recovery) =
-            Dispatcher::new(parts(&store, &time), &dir.path().join("running")).unwrap();
+            Dispatcher::new(parts(&store, &time), &dir.path().join("turns")).unwrap();
         bus.connect(dispatcher.inbox());
         dispatcher.start(recovery).await.unwrap();
         let feed: Arc<dyn Feed> = if setup.deaf {

@@ -111,7 +111,7 @@ impl Case {
             Written::Log => tenant().join("state.db-wal"),
             Written::Database => tenant().join("state.db"),
             Written::HostLog => root.join("host.db-wal"),
-            Written::Running => root.join("running"),
+            Written::Running => root.join("turns"),
         }
     }
 }
