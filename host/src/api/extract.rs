@@ -28,7 +28,12 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for UrlPath<T> {
         axum::extract::Path::from_request_parts(parts, api)
             .await
             .map(|path| Self(path.0))
-            .map_err(|e: PathRejection| ApiError::new(Code::Invalid, e.body_text()))
+            .map_err(|e: PathRejection| {
+                let text = e.body_text();
+                // The words of our own types follow it, and say which part is wrong.
+                let words = text.strip_prefix("Invalid URL: ").unwrap_or(&text);
+                ApiError::new(Code::Invalid, words)
+            })
     }
 }
 

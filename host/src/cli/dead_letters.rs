@@ -133,7 +133,7 @@ fn handle(chosen: &Chosen, deed: Deed, context: &Context) -> Result<()> {
     };
     let progress = context
         .console
-        .progress(format!("{} dead letters", turns.len()));
+        .progress(text::count(turns.len(), "dead letter"));
     for (done, turn) in turns.iter().enumerate() {
         client.send(deed.request(turn)).map_err(|failure| {
             let message = format!("{} of {} {}: {failure}", done, turns.len(), deed.done());

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::error::Error;
 use crate::events::{JSON_BYTES_MAX, Json};
 
 use super::failure::{Failure, Result};
@@ -17,16 +18,21 @@ pub(crate) fn payload(argument: Option<&str>) -> Result<Json> {
         Some("-") => read_bounded("stdin", io::stdin().lock())?,
         Some(argument) => match argument.strip_prefix('@') {
             Some(path) => {
-                let file = std::fs::File::open(path)
-                    .map_err(|error| Failure::file("read", Path::new(path), &error))?;
+                let file = std::fs::File::open(path).map_err(|error| {
+                    Failure::file("read", Path::new(path), &error)
+                        .hint("the payload is read from the file after @; nothing was sent")
+                })?;
                 read_bounded(path, file)?
             }
             None => argument.to_owned(),
         },
     };
     Json::parse("data", &text).map_err(|error| {
-        Failure::from(error)
-            .hint("quote it for the shell: '{\"name\": \"Ada\"}', or give @FILE or -")
+        let hint = match error {
+            Error::TooLarge { .. } => "keep what is large elsewhere and send where it is",
+            _ => "quote it for the shell: '{\"name\": \"Ada\"}', or give @FILE or -",
+        };
+        Failure::from(error).hint(hint)
     })
 }
 
@@ -66,9 +72,8 @@ mod tests {
             assert_eq!(failure.exit, Exit::Usage, "{failure}");
             assert!(failure.next_step().is_some());
         }
-        assert_eq!(
-            payload(Some("@/nonexistent")).unwrap_err().exit,
-            Exit::Failed
-        );
+        let absent = payload(Some("@/nonexistent")).unwrap_err();
+        assert_eq!(absent.exit, Exit::Failed);
+        assert!(absent.next_step().is_some());
     }
 }

@@ -60,6 +60,12 @@ pub(crate) fn bytes(count: u64) -> String {
     }
 }
 
+/// A count of things: `1 turn`, `2 turns`.
+pub(crate) fn count(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// A span of microseconds: `870 µs`, `3.2 ms`, `1.8 s`.
 pub(crate) fn micros(count: u64) -> String {
     let span = count as f64;

@@ -26,15 +26,16 @@ pub(crate) struct Contents {
 /// # Errors
 /// `Usage` if it is not WebAssembly.
 pub(crate) fn contents(bytes: &[u8]) -> Result<Contents> {
-    let failure = |why: String| {
-        Failure::usage(format!("not a WebAssembly file: {why}"))
-            .hint("`warren build` makes one; a precompiled .cwasm file is none")
-    };
     if !bytes.starts_with(MAGIC) {
         // The parser would say so byte by byte, over a dozen lines.
-        return Err(failure("its first four bytes are not `\\0asm`".into()));
+        let message = "not a WebAssembly file: its first four bytes are not `\\0asm`";
+        return Err(Failure::usage(message)
+            .hint("`warren build` makes one; a precompiled .cwasm file is none"));
     }
-    read(bytes).map_err(|error| failure(error.to_string()))
+    read(bytes).map_err(|error| {
+        Failure::usage(format!("the WebAssembly file is damaged: {error}"))
+            .hint("build it again, or copy it again if it was cut short on its way here")
+    })
 }
 
 fn read(bytes: &[u8]) -> wasmparser::Result<Contents> {

@@ -75,7 +75,8 @@ fn hint(
         }
         409 => "nothing was changed; `warren agents` shows what is there".to_owned(),
         404 => {
-            "lists show what there is: `warren agents`, `warren events`, `warren turns`".to_owned()
+            "lists show what there is: `warren agents`, `events`, `turns`, `dead-letters`, `tenants`"
+                .to_owned()
         }
         429 | 503 => match retry_after {
             Some(seconds) => format!("try again in {seconds} s"),

@@ -71,10 +71,10 @@ fn one_tenant(tenant: &TenantReport, console: &Console) -> Result<()> {
 fn one_trace(trace: &TraceReport, console: &Console) -> Result<()> {
     console.line("")?;
     console.line(format_args!(
-        "  {}: {} events, {} turns, {}",
+        "  {}: {}, {}, {}",
         trace.title,
-        trace.root.events().len(),
-        trace.root.branches().len(),
+        text::count(trace.root.events().len(), "event"),
+        text::count(trace.root.branches().len(), "turn"),
         text::micros(trace.took_us)
     ))?;
     let mut tree = Tree {
