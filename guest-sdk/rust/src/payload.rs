@@ -12,7 +12,8 @@ pub trait Payload {
     const TYPE: &'static str;
     /// What the event means; goes to the manifest, where others find it.
     const DESCRIPTION: &'static str = "";
-    /// JSON schema (draft 2020-12) of the payload, as JSON text. The host checks events against it.
+    /// JSON schema (draft 2020-12) of the payload, as JSON text; goes to the manifest, for whoever reads
+    /// that. The host checks payloads against the schemas of event definitions, which tenants register.
     const SCHEMA: Option<&'static str> = None;
 }
 
