@@ -4,6 +4,7 @@
 //! sets: never a tenant, an agent or an id.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,12 @@ pub fn start_logging(filter: &str, format: LogFormat) -> Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(directives)
         .with_writer(BoxMakeWriter::new(std::io::stderr));
+    // A file or a service manager would keep colours as control characters.
+    let builder = if std::io::stderr().is_terminal() {
+        builder
+    } else {
+        builder.with_ansi(false)
+    };
     let started = match format {
         LogFormat::Pretty => builder.with_target(false).try_init(),
         LogFormat::Json => builder
