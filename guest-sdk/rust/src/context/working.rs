@@ -53,7 +53,7 @@ impl<'a> Working<'a> {
         self.host.get().working_put(key, &Json::of(value)?, None)
     }
 
-    /// Set a value that is forgotten this long after the commit.
+    /// Set a value that is forgotten this long after this call.
     pub fn put_for<T: Serialize + ?Sized>(self, key: &str, value: &T, ttl: Duration) -> Result<()> {
         let ttl_ms = millis("a time to live", ttl)?;
         self.host
