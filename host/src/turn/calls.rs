@@ -26,7 +26,8 @@ impl Turn {
     ///
     /// # Errors
     /// `NotFound` or `Conflict` unless exactly one active tool consumes the type; `Exhausted` when
-    /// calls nest too deep; `Invalid` for a time-out of 0.
+    /// calls nest too deep; `Invalid` for a time-out of 0 or a payload that breaks the schema registered
+    /// for its type.
     pub async fn begin_call(
         &mut self,
         event_type: &str,
@@ -58,6 +59,7 @@ impl Turn {
             topic: Topic::ActionResults,
             event_type,
         });
+        self.check_payload(&body).await?;
         let event = Arc::new(Event {
             position: self.base.event.position,
             body,

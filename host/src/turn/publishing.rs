@@ -188,7 +188,7 @@ impl Turn {
     }
 
     /// Check the payload against the schema registered for its type, if there is one.
-    async fn check_payload(&self, event: &NewEvent) -> Result<()> {
+    pub(super) async fn check_payload(&self, event: &NewEvent) -> Result<()> {
         let scope = self.scope();
         let directory = self.services.agents.directory(scope).await?;
         let Some(name) = directory

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use warren::clock::{SimClock, Timestamp};
-use warren::events::{ReplyAddress, Topic};
+use warren::events::{Json, ReplyAddress, Topic};
 use warren::id::{AgentName, Label};
-use warren::registry::{AgentStatus, Grant, GrantSet, Settings};
+use warren::registry::{AgentStatus, EventDefinition, Grant, GrantSet, Settings};
 use warren::turn::TurnOutcome;
 
 use crate::harness::TestHost;
@@ -224,6 +224,36 @@ async fn a_call_is_part_of_the_turn_or_leaves_nothing() {
     assert_eq!(host.working("inside").await, json!(1));
     assert_eq!(host.working("answer").await, json!({ "yes": true }));
     assert_eq!(host.events("inside.happened").await.len(), 1);
+    assert_eq!(host.turn(&id).await.calls.len(), 1);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_inside_a_turn_is_checked_like_an_event() {
+    let host = TestHost::start().await;
+    let catalog = &host.host.app.catalog;
+    let schema = Json::parse("schema", r#"{ "type": "array", "minItems": 1 }"#).unwrap();
+    catalog
+        .put_schema(&host.tenant, "script", schema, Timestamp(1))
+        .await
+        .unwrap();
+    let definition = EventDefinition {
+        event_type: "probe.call".parse().unwrap(),
+        topic: Topic::ActionRequests,
+        description: String::new(),
+        schema: Some("script".to_owned()),
+    };
+    catalog.put_event(&host.tenant, definition).await.unwrap();
+    let call = |data: Value| json!({ "try": { "call": { "type": "probe.call", "data": data } } });
+    let id = host
+        .run(json!([
+            call(json!([])),
+            { "expect_error": "invalid" },
+            call(json!([{ "respond": 1 }])),
+            { "put_last": "answer" }
+        ]))
+        .await;
+    assert_eq!(host.working("answer").await, json!(1));
     assert_eq!(host.turn(&id).await.calls.len(), 1);
     host.stop().await;
 }
