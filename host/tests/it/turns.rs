@@ -200,6 +200,61 @@ async fn a_session_is_handled_in_order_retries_included() {
     host.stop().await;
 }
 
+/// What it put and deleted lies over what the store has, in lists as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_sees_its_own_writes() {
+    let host = TestHost::start().await;
+    host.run(json!([
+        { "put": { "key": "a/1", "value": 1 } },
+        { "put": { "key": "a/2", "value": null } },
+        { "put": { "key": "b", "value": 3 } }
+    ]))
+    .await;
+    let id = host
+        .run(json!([
+            { "keys": "a/" }, { "expect_last": ["a/1", "a/2"] },
+            { "delete": "a/1" }, { "expect_last": true },
+            { "delete": "a/1" }, { "expect_last": false },
+            { "get": "a/1" }, { "expect_last": null },
+            { "put": { "key": "a/3", "value": 3 } },
+            { "keys": "a/" }, { "expect_last": ["a/2", "a/3"] },
+            { "keys_after": { "prefix": "a/", "after": "a/2", "limit": 1 } }, { "expect_last": ["a/3"] },
+            { "put": { "key": "a/1", "value": 4 } },
+            { "keys_after": { "prefix": "a/", "after": "a/0", "limit": 2 } }, { "expect_last": ["a/1", "a/2"] }
+        ]))
+        .await;
+    let record = host.turn(&id).await;
+    assert_eq!(
+        record.outcome,
+        TurnOutcome::Committed,
+        "{:?}",
+        record.reason
+    );
+    assert_eq!(host.working("a/1").await, json!(4));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_publishes_up_to_its_limit_and_no_more() {
+    let host = TestHost::start().await;
+    let publish = json!({ "publish": { "type": "x.happened" } });
+    let id = host
+        .run(json!([
+            { "repeat": { "times": 64, "do": [publish] } },
+            { "try": publish }, { "expect_error": "exhausted" }
+        ]))
+        .await;
+    let record = host.turn(&id).await;
+    assert_eq!(
+        record.outcome,
+        TurnOutcome::Committed,
+        "{:?}",
+        record.reason
+    );
+    assert_eq!(host.events("x.happened").await.len(), 64);
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_part_of_the_turn_or_leaves_nothing() {
     let host = TestHost::start().await;
