@@ -29,11 +29,15 @@ mod events;
 mod extract;
 mod health;
 mod keys;
+mod kos;
 mod memory;
+mod noa;
 mod openapi;
 mod page;
 mod schemas;
 mod serve;
+mod services;
+mod signing_keys;
 mod slots;
 mod tenants;
 mod turns;
@@ -140,6 +144,7 @@ fn remembered() -> OpenApiRouter<Shared> {
 
 fn resources() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
+        .merge(catalogue())
         .routes(routes!(tenants::create_tenant, tenants::list_tenants))
         .routes(routes!(tenants::get_tenant, tenants::delete_tenant))
         .routes(routes!(keys::create_key, keys::list_keys))
@@ -177,4 +182,28 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(health::metrics))
         .routes(routes!(health::version))
         .routes(routes!(health::openapi))
+}
+
+/// The catalogue of services, and the routes of other registries that mean the same.
+fn catalogue() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(services::register_service, services::list_services))
+        .routes(routes!(services::import_services))
+        .routes(routes!(services::resolve_service))
+        .routes(routes!(services::stream_services))
+        .routes(routes!(services::watch_services))
+        .routes(routes!(services::get_service, services::deregister_service))
+        .routes(routes!(
+            services::beat_service,
+            services::put_beat_of_service
+        ))
+        .routes(routes!(services::change_service_status))
+        .routes(routes!(services::list_tenant_services))
+        .routes(routes!(signing_keys::list_signing_keys))
+        .routes(routes!(
+            signing_keys::put_signing_key,
+            signing_keys::delete_signing_key
+        ))
+        .merge(kos::routes())
+        .merge(noa::routes())
 }

@@ -23,7 +23,7 @@ use crate::memory::{
     EpisodeKeeper, EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureKeeper,
     ProcedureStore, SessionStore, WorkingKeeper, WorkingStore,
 };
-use crate::registry::{AgentStore, CatalogStore};
+use crate::registry::{AgentStore, CatalogStore, Hosted, RegistrySettings, ServiceStore};
 pub use crate::sandbox::intake::Accepted;
 use crate::telemetry::Metrics;
 use crate::turn::{DeliveryStore, TurnStore};
@@ -49,6 +49,12 @@ pub struct App {
     pub agents: Arc<dyn AgentStore>,
     /// Event definitions and schemas.
     pub catalog: Arc<dyn CatalogStore>,
+    /// Services: what lives elsewhere.
+    pub services: Arc<dyn ServiceStore>,
+    /// What is known of the agents at this moment.
+    pub hosted: Arc<dyn Hosted>,
+    /// How the catalogue of services is run.
+    pub registry: RegistrySettings,
     /// The log of events.
     pub events: Arc<dyn EventStore>,
     /// Turns and dead letters.

@@ -30,6 +30,7 @@ mod publish;
 mod push;
 mod running;
 mod serve;
+mod services;
 mod sse;
 mod table;
 mod tail;
@@ -92,6 +93,8 @@ enum Command {
     Tail(tail::Args),
     /// List agents, or look at one, pause it, roll it back, delete it
     Agents(agents::Args),
+    /// List what lives elsewhere and stands in the catalogue, register it, tell that it lives
+    Services(services::Args),
     /// List events, or show one with what became of it
     Events(events::Args),
     /// List turns, or show one with its log
@@ -155,6 +158,7 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Call(args) => call::run(&args, context),
         Command::Tail(args) => tail::run(&args, context),
         Command::Agents(args) => agents::run(args, context),
+        Command::Services(args) => services::run(args, context),
         Command::Events(args) => events::run(&args, context),
         Command::Turns(args) => turns::run(&args, context),
         Command::DeadLetters(args) => dead_letters::run(args, context),

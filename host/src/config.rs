@@ -13,6 +13,7 @@ use crate::app::{AdminKey, ApiLimits};
 use crate::dispatch::DispatchLimits;
 use crate::error::{Error, Result};
 use crate::host::{HostSettings, RetentionSettings};
+use crate::registry::RegistrySettings;
 use crate::sandbox::SandboxLimits;
 use crate::sandbox::intake::IntakeSettings;
 use crate::store::sqlite::SqliteSettings;
@@ -60,6 +61,8 @@ pub struct Config {
     pub store: SqliteSettings,
     /// What is forgotten, and when.
     pub retention: RetentionSettings,
+    /// How the catalogue of services is run.
+    pub registry: RegistrySettings,
     /// The operator's key, from the environment.
     #[serde(skip)]
     pub admin_key: Option<OperatorSecret>,
@@ -78,6 +81,7 @@ impl Default for Config {
             dispatch: DispatchLimits::default(),
             store: SqliteSettings::default(),
             retention: RetentionSettings::default(),
+            registry: RegistrySettings::default(),
             admin_key: None,
         }
     }
@@ -150,6 +154,7 @@ impl Config {
             store: self.store,
             retention: self.retention,
             api: self.api,
+            registry: self.registry,
         }
     }
 

@@ -19,9 +19,11 @@ use crate::bus::{Announcement, Bus};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, Digest, TenantId};
 use crate::identity::AdminStore;
+use crate::registry::Hosted;
 use crate::telemetry::TurnFigures;
 use crate::turn::{DeliveryStore, Services, Turn, TurnEnd, TurnLimits, TurnStore};
 
+mod hosted;
 mod lane;
 mod limits;
 mod queue;
@@ -29,12 +31,15 @@ mod recovery;
 mod retry;
 mod slots;
 mod stats;
+mod sweeper;
 mod tend;
 mod worker;
 
 pub use limits::DispatchLimits;
 pub use stats::Held;
+pub use sweeper::ServiceSweeper;
 
+use hosted::{Facts, Failing};
 use queue::Queues;
 use slots::SlotFile;
 use stats::DispatchStats;
@@ -95,6 +100,7 @@ struct Shared {
     slots: SlotFile,
     gates: Gates,
     stats: DispatchStats,
+    failing: Failing,
     /// No more deliveries are taken.
     closing: CancellationToken,
     /// Running turns are dropped.
@@ -122,6 +128,7 @@ impl Dispatcher {
             slots,
             gates: Gates::default(),
             stats: DispatchStats::default(),
+            failing: Failing::default(),
             closing: CancellationToken::new(),
             killed: CancellationToken::new(),
             parts,
@@ -156,6 +163,11 @@ impl Dispatcher {
     /// Where announcements go.
     pub fn inbox(&self) -> Arc<dyn Bus> {
         Arc::new(Inbox(Arc::downgrade(&self.shared)))
+    }
+
+    /// Tells what is known of the agents.
+    pub fn hosted(&self) -> Arc<dyn Hosted> {
+        Arc::new(Facts(Arc::clone(&self.shared)))
     }
 
     /// What was counted since the start.
@@ -254,6 +266,7 @@ impl Bus for Inbox {
             }
             Announcement::TenantDeleted => {
                 shared.queues.lock().remove_tenant(tenant);
+                shared.failing.forget(tenant);
                 shared.attention.forget(tenant);
             }
         }

@@ -40,7 +40,8 @@ pub struct ReplyAddress {
 
 /// An event, complete but for its place in the log.
 ///
-/// Built by `api` from a client's request and by `turn` from a guest's draft; nothing else makes one.
+/// Built by `api` from a client's request, by `turn` from a guest's draft, and by `registry` to tell of a
+/// change of the catalogue; nothing else makes one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewEvent {
     /// Unique in the tenant.

@@ -17,11 +17,11 @@ use crate::bus::Bus;
 use crate::bus::local::LocalBus;
 use crate::clock::Clock;
 use crate::crash::{self, Point};
-use crate::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner};
+use crate::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner, ServiceSweeper};
 use crate::error::Result;
 use crate::id::Digest;
 use crate::identity::TenantScope;
-use crate::registry::SchemaCache;
+use crate::registry::{RegistrySettings, SchemaCache};
 use crate::sandbox::intake::{Accepted, Artifacts, Intake, IntakeSettings};
 use crate::sandbox::{ArtifactSource, Sandbox, SandboxLimits};
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
@@ -59,6 +59,8 @@ pub struct HostSettings {
     pub retention: RetentionSettings,
     /// What a client may ask for.
     pub api: ApiLimits,
+    /// How the catalogue of services is run.
+    pub registry: RegistrySettings,
 }
 
 impl HostSettings {
@@ -74,6 +76,7 @@ impl HostSettings {
             store: SqliteSettings::default(),
             retention: RetentionSettings::default(),
             api: ApiLimits::default(),
+            registry: RegistrySettings::default(),
         }
     }
 }
@@ -91,8 +94,8 @@ pub struct Host {
     /// What turns read from.
     pub services: Arc<Services>,
     recovery: Option<Recovery>,
-    sweeper: Option<Sweeper>,
-    sweeping: Option<Sweeping>,
+    sweepers: Option<(Sweeper, ServiceSweeper)>,
+    sweeping: Vec<Sweeping>,
 }
 
 impl Host {
@@ -125,11 +128,15 @@ impl Host {
         let parts = parts(&store, &services, &sandbox, limits);
         let (dispatcher, recovery) = Dispatcher::new(parts, &settings.data_dir.join(RUNNING_FILE))?;
         bus.connect(dispatcher.inbox());
+        let silence = silence(&store, &clock, settings.registry);
         let app = App {
             clock,
             admin: Arc::<SqliteStore>::clone(&store),
             agents: Arc::<SqliteStore>::clone(&store),
             catalog: Arc::<SqliteStore>::clone(&store),
+            services: Arc::<SqliteStore>::clone(&store),
+            hosted: dispatcher.hosted(),
+            registry: settings.registry,
             events: Arc::<SqliteStore>::clone(&store),
             turns: Arc::<SqliteStore>::clone(&store),
             deliveries: Arc::<SqliteStore>::clone(&store),
@@ -163,8 +170,8 @@ impl Host {
             sandbox,
             services,
             recovery: Some(recovery),
-            sweeper: Some(sweeper),
-            sweeping: None,
+            sweepers: Some((sweeper, silence)),
+            sweeping: Vec::new(),
         })
     }
 
@@ -173,17 +180,20 @@ impl Host {
         if let Some(recovery) = self.recovery.take() {
             self.dispatcher.start(recovery).await?;
         }
-        self.sweeping = self.sweeper.take().map(Sweeper::start);
+        if let Some((old, silent)) = self.sweepers.take() {
+            let silent = Sweeping::begin(async move |closing| silent.run(&closing).await);
+            self.sweeping = vec![old.start(), silent];
+        }
         self.app.health.set_recovered();
         Ok(())
     }
 
-    /// Take nothing more, end the sweep, finish what runs, close the store. Says how many turns had to be dropped;
+    /// Take nothing more, end the sweeps, finish what runs, close the store. Says how many turns had to be dropped;
     /// their deliveries are in the store.
     pub async fn stop(self) -> usize {
         crash::point(Point::ShutdownBegun);
         self.app.health.drain();
-        if let Some(sweeping) = self.sweeping {
+        for sweeping in self.sweeping {
             sweeping.stop().await;
         }
         let dropped = self.dispatcher.drain().await;
@@ -221,6 +231,19 @@ fn services(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Arc<Services> {
         procedures: Arc::<SqliteStore>::clone(store),
         schemas: SchemaCache::default(),
     })
+}
+
+fn silence(
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+    settings: RegistrySettings,
+) -> ServiceSweeper {
+    ServiceSweeper {
+        admin: Arc::<SqliteStore>::clone(store),
+        services: Arc::<SqliteStore>::clone(store),
+        clock: Arc::clone(clock),
+        settings,
+    }
 }
 
 /// The sandbox as the dispatcher knows it.

@@ -91,6 +91,11 @@ impl TenantScope {
         }
     }
 
+    /// For the operator looking into a tenant. Only the auth extractor calls this.
+    pub fn for_operator(tenant: TenantId) -> Self {
+        Self::for_dispatch(tenant)
+    }
+
     /// The same tenant, customer and user, acted for by a tool that was called inside the turn.
     #[must_use]
     pub fn nested(&self, agent: AgentName) -> Self {

@@ -15,23 +15,55 @@ use crate::events::{Json, Topic};
 use crate::id::{AgentId, AgentName, Digest, EventType};
 use crate::identity::TenantScope;
 
+mod bootstrap;
 mod config;
 mod directory;
+mod document;
+mod entry;
+mod feed;
 mod grant;
+mod lifecycle;
 mod manifest;
+mod routing;
 mod schema;
 mod search;
+mod services;
+mod settings;
+mod signature;
 
+pub use bootstrap::{
+    BOOTSTRAP_FAULTS_MAX, BOOTSTRAP_ROWS_MAX, Bootstrap, BootstrapFormat, Place, RowFault,
+};
 pub use config::{CONFIG_NAME_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CONFIG_VALUES_MAX, check_config};
 pub use directory::Directory;
+pub use document::ServiceDocument;
+pub use entry::{
+    AuthHint, AuthKind, ENDPOINTS_MAX, Endpoint, METADATA_BYTES_MAX, NewService, READERS_MAX,
+    RESERVED_NAMES, RegisteredService, SERVICE_BYTES_MAX, SERVICES_PER_TENANT_MAX, Service,
+    ServiceDefinition, ServiceKind, TAGS_MAX, TTL_S_MAX, URL_BYTES_MAX, Viewer, Visibility,
+    WORD_BYTES_MAX,
+};
+pub use feed::{Change, FEED_PREFIX, change_event, is_feed_event};
 pub use grant::{Grant, GrantSet};
+pub use lifecycle::{
+    BEATS_MISSED_DEGRADED, BEATS_MISSED_UNHEALTHY, BEATS_PER_TTL, ERRORS_DEGRADED,
+    ERRORS_UNHEALTHY, Health, HealthWord, HostedFacts, HostedState, LOAD_DEGRADED_PERCENT,
+    MEMORY_UNHEALTHY_PERCENT, ServiceState, hosted_state,
+};
 pub use manifest::{
     ATTEMPTS_MAX, AgentKind, CONCURRENCY_MAX, Capability, DESCRIPTION_BYTES_MAX,
     MANIFEST_BYTES_MAX, MANIFEST_LIST_MAX, Manifest, Produced, Settings, Subscription,
     TIMEOUT_MS_MAX,
 };
+pub use routing::Address;
 pub use schema::{SchemaCache, VIOLATIONS_MAX, Violation, compile as compile_schema};
 pub use search::{AgentQuery, EventQuery, FIND_LIMIT_MAX, FoundEvent};
+pub use services::{
+    Hosted, SIGNING_KEYS_PER_TENANT_MAX, SWEPT_SERVICES_MAX, ServiceQuery, ServiceStore, Services,
+    SweptServices,
+};
+pub use settings::RegistrySettings;
+pub use signature::{JWS_BYTES_MAX, PublicJwk, Signature, SigningKey, Unverified, canonical};
 
 /// Most versions kept of one agent; older ones that are not current are forgotten first.
 pub const VERSIONS_PER_AGENT_MAX: u32 = 100;

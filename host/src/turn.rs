@@ -322,6 +322,8 @@ pub trait DeliveryStore: Send + Sync {
         scope: &TenantScope,
         running: &[(AgentId, Position)],
     ) -> Result<Vec<Delivery>>;
+    /// How many deliveries of each agent failed and wait for their next attempt.
+    async fn retrying(&self, scope: &TenantScope) -> Result<Vec<(AgentId, u64)>>;
     /// How much waits.
     async fn depth(&self, scope: &TenantScope) -> Result<QueueDepth>;
 }

@@ -14,7 +14,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, UserId};
-use crate::identity::{ApiKey, ApiKeySecret, TenantScope};
+use crate::identity::{ApiKey, ApiKeySecret, Tenant, TenantScope};
 
 use super::error::{ApiError, ApiResult, Code};
 use super::slots::Slot;
@@ -60,6 +60,17 @@ impl FromRequestParts<Shared> for Caller {
 
 /// Whoever holds the operator's key.
 pub(crate) struct Operator;
+
+impl Operator {
+    /// To look into a tenant's catalogue. What an operator may see there, the catalogue decides.
+    #[expect(
+        clippy::unused_self,
+        reason = "only who holds the operator's key has one"
+    )]
+    pub(crate) fn scope_of(&self, tenant: &Tenant) -> TenantScope {
+        TenantScope::for_operator(tenant.id)
+    }
+}
 
 impl FromRequestParts<Shared> for Operator {
     type Rejection = ApiError;

@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
+use crate::registry::RowFault;
 
 use super::types::Problem;
 
@@ -39,6 +40,7 @@ struct Parts {
     limit: Option<String>,
     event_id: Option<String>,
     turn_id: Option<String>,
+    rows: Vec<RowFault>,
     source: Option<Arc<Error>>,
 }
 
@@ -60,6 +62,7 @@ impl ApiError {
             limit: None,
             event_id: None,
             turn_id: None,
+            rows: Vec::new(),
             source: None,
         }))
     }
@@ -72,6 +75,11 @@ impl ApiError {
     /// The same with the turn that failed.
     pub(crate) fn turn(self, id: &impl ToString) -> Self {
         self.with(|parts| parts.turn_id = Some(id.to_string()))
+    }
+
+    /// The same with each row of the input that is to blame.
+    pub(crate) fn rows(self, rows: Vec<RowFault>) -> Self {
+        self.with(|parts| parts.rows = rows)
     }
 
     /// What sort it is.
@@ -92,6 +100,7 @@ impl ApiError {
             limit: self.0.limit.clone(),
             event_id: self.0.event_id.clone(),
             turn_id: self.0.turn_id.clone(),
+            rows: self.0.rows.clone(),
             request_id: request_id.to_owned(),
         }
     }

@@ -19,7 +19,8 @@ use super::{Shared, page};
 pub(crate) mod cloudevents;
 pub(crate) mod draft;
 mod publish;
-mod stream;
+pub(crate) mod stream;
+pub(crate) mod tail;
 
 pub(crate) use publish::{
     __path_publish_batch, __path_publish_event, publish_batch, publish_event,

@@ -25,6 +25,8 @@ const PROBLEM_JSON: &str = "application/problem+json";
     tags(
         (name = "tenants", description = "Tenants and their keys: the operator's side."),
         (name = "agents", description = "Who can do what."),
+        (name = "services", description = "What lives elsewhere: the catalogue beside the agents."),
+        (name = "compatible", description = "The routes of kOS and NOA registries, over the same catalogue."),
         (name = "events", description = "How work moves."),
         (name = "turns", description = "What agents did."),
         (name = "catalog", description = "Event types and their schemas."),

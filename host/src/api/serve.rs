@@ -15,9 +15,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use crate::app::{ApiLimits, App};
@@ -65,6 +66,21 @@ pub async fn serve(
     Ok(())
 }
 
+/// What a connection holds: one of `connections_max`, and a place among those that the end of the host
+/// waits for. A connection that became a WebSocket takes it along.
+#[derive(Clone)]
+pub(super) struct Held {
+    _held: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
+}
+
+impl Held {
+    fn new(permit: OwnedSemaphorePermit, token: TaskTrackerToken) -> Self {
+        Self {
+            _held: Arc::new((permit, token)),
+        }
+    }
+}
+
 struct Server {
     app: Arc<App>,
     router: Router,
@@ -92,6 +108,7 @@ impl Server {
         loop {
             let next = async {
                 let permit = Arc::clone(&self.permits).acquire_owned().await;
+                let permit = permit.expect("nobody closes this semaphore");
                 (permit, listener.accept().await)
             };
             let (permit, accepted) = tokio::select! {
@@ -101,10 +118,8 @@ impl Server {
             match accepted {
                 Ok((socket, _)) => {
                     let server = Arc::clone(self);
-                    connections.spawn(async move {
-                        server.connection(socket).await;
-                        drop(permit);
-                    });
+                    let held = Held::new(permit, connections.token());
+                    connections.spawn(async move { server.connection(socket, held).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not take a connection");
@@ -114,18 +129,22 @@ impl Server {
         }
     }
 
-    async fn connection(&self, socket: TcpStream) {
+    async fn connection(&self, socket: TcpStream, held: Held) {
         // Answers are small: waiting to fill a packet would only add latency.
         let _ = socket.set_nodelay(true);
         self.app.metrics.connection_opened();
         let service = self
             .router
             .clone()
-            .map_request(|request: Request<Incoming>| request.map(Body::new));
+            .map_request(move |request: Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(held.clone());
+                request
+            });
         let socket = TokioIo::new(Patience::new(socket, self.app.limits.write_stall));
         let connection = self
             .builder
-            .serve_connection(socket, TowerToHyperService::new(service));
+            .serve_connection_with_upgrades(socket, TowerToHyperService::new(service));
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

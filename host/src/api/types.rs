@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::registry::RowFault;
+
 mod admin;
 mod agents;
 mod catalog;
@@ -13,6 +15,7 @@ mod events;
 mod host;
 mod memory;
 mod publish;
+mod services;
 mod turns;
 
 pub use admin::{
@@ -30,6 +33,10 @@ pub use memory::{
     WorkingKeyView, WorkingValueView,
 };
 pub use publish::{BatchRequest, BatchView, PublishRequest, PublishView};
+pub use services::{
+    FeedMessage, ResolvedView, ServiceView, ServicesImportView, SignatureView, SigningKeyRequest,
+    SigningKeyView, StatusRequest,
+};
 pub use turns::{CallRecordView, DeadLetterView, LogLineView, TurnDetails, TurnView};
 
 /// One page of a list.
@@ -70,6 +77,9 @@ pub struct Problem {
     /// The turn that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn_id: Option<String>,
+    /// The rows of the input that are to blame.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<RowFault>,
     /// Names this request in the host's log.
     pub request_id: String,
 }

@@ -44,12 +44,22 @@ struct Reached {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
+    let request = || args.filter.on(Request::get(&["events", "stream"]));
+    follow(&request, args.since, args.count, context)
+}
+
+/// Print the events of a stream, after the position `since` and at most `count`.
+pub(super) fn follow(
+    request: &impl Fn() -> Request,
+    since: Option<u64>,
+    count: Option<u64>,
+    context: &Context,
+) -> Result<()> {
     let client = context.client()?;
     let mut reached = Reached {
-        last_id: args.since.map(|position| position.to_string()),
-        left: args.count,
+        last_id: since.map(|position| position.to_string()),
+        left: count,
     };
-    let request = || args.filter.on(Request::get(&["events", "stream"]));
     // Only what was there once is waited for: a wrong address should fail at once.
     let mut stream = client.stream(request(), reached.last_id.as_deref())?;
     let url = &client.connection().url;
@@ -61,7 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         if reached.left == Some(0) {
             break;
         }
-        stream = reconnect(&client, &request, reached.last_id.as_deref(), context)?;
+        stream = reconnect(&client, request, reached.last_id.as_deref(), context)?;
     }
     Ok(())
 }

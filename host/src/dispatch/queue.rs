@@ -101,6 +101,17 @@ impl Queues {
             })
     }
 
+    /// How many turns of each of a tenant's agents run.
+    pub(super) fn running_of(&self, tenant: TenantId) -> Vec<(AgentId, usize)> {
+        let agents = self.tenants.get(&tenant).map(|queue| &queue.agents);
+        agents
+            .into_iter()
+            .flatten()
+            .filter(|(_, agent)| agent.running > 0)
+            .map(|(id, agent)| (*id, agent.running))
+            .collect()
+    }
+
     /// Whether nothing runs and nothing in memory could run.
     pub(super) fn is_idle(&self) -> bool {
         self.running == 0 && self.runnable.is_empty()

@@ -275,6 +275,8 @@ impl Shared {
         };
         match self.parts.turns.commit(&attempt.scope, commit).await? {
             CommitOutcome::Committed => {
+                self.failing
+                    .note(attempt.tenant, attempt.delivery.agent, false);
                 self.stats
                     .count(TurnOutcome::Committed, attempt.wall, attempt.cpu);
                 Ok(Some(Done::Gone))
@@ -313,6 +315,7 @@ impl Shared {
             }
         }
         crash::point(Point::Failed);
+        self.failing.note(attempt.tenant, delivery.agent, true);
         self.stats.count(outcome, attempt.wall, attempt.cpu);
         if retry_at.is_some() {
             return Done::Parked;

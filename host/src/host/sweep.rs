@@ -81,6 +81,20 @@ pub(super) struct Sweeping {
 }
 
 impl Sweeping {
+    /// Go on with `passes` until told to end.
+    pub(super) fn begin<F>(passes: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let closing = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        tasks.spawn(passes(closing.clone()));
+        Self {
+            tasks,
+            closing: closing.drop_guard(),
+        }
+    }
+
     /// Finish the transaction that is under way and begin no other.
     pub(super) async fn stop(self) {
         drop(self.closing);
@@ -92,14 +106,7 @@ impl Sweeping {
 impl Sweeper {
     /// Sweep now, and at each interval from then on.
     pub(super) fn start(self) -> Sweeping {
-        let closing = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let until = closing.clone();
-        tasks.spawn(async move { self.sweep_until(&until).await });
-        Sweeping {
-            tasks,
-            closing: closing.drop_guard(),
-        }
+        Sweeping::begin(async move |closing| self.sweep_until(&closing).await)
     }
 
     async fn sweep_until(&self, closing: &CancellationToken) {

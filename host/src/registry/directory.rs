@@ -9,17 +9,22 @@ use crate::events::Topic;
 use crate::id::{AgentId, AgentName, EventType};
 
 use super::search::Declared;
-use super::{Agent, AgentKind, AgentStatus, EventDefinition};
+use super::{Agent, AgentKind, AgentStatus, EventDefinition, Services};
 
-/// Everything about a tenant's agents as of one commit.
-#[derive(Debug, Default)]
+/// Who handles events of a topic and a type.
+type Subscribers = HashMap<(Topic, EventType), Arc<[AgentId]>>;
+
+/// Everything about a tenant's agents, and the services beside them, as of one commit. A copy shares all
+/// of it: a heartbeat replaces the services alone.
+#[derive(Debug, Clone, Default)]
 pub struct Directory {
-    by_name: BTreeMap<AgentName, Arc<Agent>>,
-    by_id: HashMap<AgentId, Arc<Agent>>,
-    subscribers: HashMap<(Topic, EventType), Arc<[AgentId]>>,
-    definitions: BTreeMap<EventType, EventDefinition>,
-    /// What `search` puts together of all of these.
-    pub(super) declared: OnceLock<Declared>,
+    by_name: Arc<BTreeMap<AgentName, Arc<Agent>>>,
+    by_id: Arc<HashMap<AgentId, Arc<Agent>>>,
+    subscribers: Arc<Subscribers>,
+    definitions: Arc<BTreeMap<EventType, EventDefinition>>,
+    services: Services,
+    /// What `search` puts together of all but the services.
+    pub(super) declared: Arc<OnceLock<Declared>>,
 }
 
 impl Directory {
@@ -33,19 +38,38 @@ impl Directory {
             }
         }
         let agents: Vec<Arc<Agent>> = agents.into_iter().map(Arc::new).collect();
+        let by_id = agents.iter().map(|a| (a.id, Arc::clone(a))).collect();
+        let by_name = agents.into_iter().map(|a| (a.name.clone(), a)).collect();
+        let subscribers = subscribers
+            .into_iter()
+            .map(|(key, ids)| (key, ids.into()))
+            .collect();
+        let definitions = definitions
+            .into_iter()
+            .map(|d| (d.event_type.clone(), d))
+            .collect();
         Self {
-            by_id: agents.iter().map(|a| (a.id, Arc::clone(a))).collect(),
-            by_name: agents.into_iter().map(|a| (a.name.clone(), a)).collect(),
-            subscribers: subscribers
-                .into_iter()
-                .map(|(key, ids)| (key, ids.into()))
-                .collect(),
-            definitions: definitions
-                .into_iter()
-                .map(|d| (d.event_type.clone(), d))
-                .collect(),
-            declared: OnceLock::new(),
+            by_id: Arc::new(by_id),
+            by_name: Arc::new(by_name),
+            subscribers: Arc::new(subscribers),
+            definitions: Arc::new(definitions),
+            services: Services::default(),
+            declared: Arc::default(),
         }
+    }
+
+    /// The same agents beside these services.
+    #[must_use]
+    pub fn with_services(&self, services: Services) -> Self {
+        Self {
+            services,
+            ..self.clone()
+        }
+    }
+
+    /// What lives elsewhere: all of it, whoever may see it. Ask [`Services::visible_to`].
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
     /// The agent of this name.

@@ -216,11 +216,11 @@ fn page_size(limit: u32) -> Result<usize> {
     Ok(limit as usize)
 }
 
-fn contains(text: &str, part: Option<&str>) -> bool {
+pub(super) fn contains(text: &str, part: Option<&str>) -> bool {
     part.is_none_or(|part| text.to_lowercase().contains(&part.to_lowercase()))
 }
 
-fn has_words(text: &str, words: Option<&str>) -> bool {
+pub(super) fn has_words(text: &str, words: Option<&str>) -> bool {
     let text = text.to_lowercase();
     words.is_none_or(|words| {
         words

@@ -37,6 +37,7 @@ mod migrate;
 mod pages;
 mod procedures;
 mod rows;
+mod services;
 mod sessions;
 mod sweep;
 mod tenant;

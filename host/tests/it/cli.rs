@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+mod services;
 mod tour;
 
 /// Nothing listens on the port that stands for "none".
@@ -64,6 +65,8 @@ fn cli_help_is_as_it_was() {
         "new",
         "publish",
         "push",
+        "services",
+        "services list",
         "tail",
         "tenants",
         "turns",
@@ -73,10 +76,9 @@ fn cli_help_is_as_it_was() {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let output = place.run(&arguments);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        let name = if command.is_empty() {
-            "warren"
-        } else {
-            command
+        let name = match command {
+            "" => "warren".to_owned(),
+            command => command.replace(' ', "-"),
         };
         insta::with_settings!({ snapshot_path => "cli/help", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(name, stdout(&output));

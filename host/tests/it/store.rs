@@ -16,7 +16,7 @@ use warren::memory::{
     EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureStore, SessionStore,
     WorkingKeeper, WorkingStore,
 };
-use warren::registry::{Agent, AgentStore, CatalogStore};
+use warren::registry::{Agent, AgentStore, CatalogStore, ServiceStore};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::turn::{
     Delivery, DeliveryStore, TurnCommit, TurnFailure, TurnOutcome, TurnRecord, TurnStore,
@@ -31,6 +31,7 @@ mod history;
 mod memory;
 mod queue;
 mod recovery;
+mod services;
 mod sqlite;
 mod sweep;
 mod turns;
@@ -71,6 +72,7 @@ struct Fixture {
     admin: Arc<dyn AdminStore>,
     agents: Arc<dyn AgentStore>,
     catalog: Arc<dyn CatalogStore>,
+    services: Arc<dyn ServiceStore>,
     events: Arc<dyn EventStore>,
     deliveries: Arc<dyn DeliveryStore>,
     turns: Arc<dyn TurnStore>,
@@ -117,6 +119,7 @@ impl Fixture {
             admin: Arc::<SqliteStore>::clone(store),
             agents: Arc::<SqliteStore>::clone(store),
             catalog: Arc::<SqliteStore>::clone(store),
+            services: Arc::<SqliteStore>::clone(store),
             events: Arc::<SqliteStore>::clone(store),
             deliveries: Arc::<SqliteStore>::clone(store),
             turns: Arc::<SqliteStore>::clone(store),

@@ -1,9 +1,12 @@
 //! From the host's problem+json to words, a hint and an exit code.
 
+use std::fmt::Write as _;
+
 use serde::Deserialize;
 
 use crate::cli::connection::Connection;
 use crate::cli::failure::{Exit, Failure};
+use crate::registry::RowFault;
 
 /// What of RFC 9457 is shown.
 #[derive(Debug, Default, Deserialize)]
@@ -14,6 +17,7 @@ struct Problem {
     code: Option<String>,
     request_id: Option<String>,
     event_id: Option<String>,
+    rows: Vec<RowFault>,
 }
 
 /// Longest excerpt of an answer that is not a problem document, in characters.
@@ -34,11 +38,28 @@ pub(super) fn failure(
     if let Some(code) = &problem.code {
         message = format!("{message} [{code}]");
     }
+    for row in &problem.rows {
+        let _ = write!(message, "\n  {}", told(row));
+    }
     let failure = Failure::of(exit(status), message);
     match hint(status, retry_after, &problem, connection) {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// What is wrong with a row of a file.
+fn told(fault: &RowFault) -> String {
+    let line = fault.line.map(|line| format!(" (line {line})"));
+    let name = fault.name.as_ref().map(|name| format!(" {name}"));
+    format!(
+        "row {}{}{}: {}: {}",
+        fault.row,
+        line.unwrap_or_default(),
+        name.unwrap_or_default(),
+        fault.field,
+        fault.reason
+    )
 }
 
 fn exit(status: u16) -> Exit {
@@ -73,9 +94,11 @@ fn hint(
         400 | 413 | 415 | 422 => {
             "nothing was done; the command with --help shows what it takes".to_owned()
         }
-        409 => "nothing was changed; `warren agents` shows what is there".to_owned(),
+        409 => {
+            "nothing was changed; `warren agents` and `warren services` show what is there".to_owned()
+        }
         404 => {
-            "lists show what there is: `warren agents`, `events`, `turns`, `dead-letters`, `tenants`"
+            "lists show what there is: `warren agents`, `services`, `events`, `turns`, `dead-letters`, `tenants`"
                 .to_owned()
         }
         429 | 503 => match retry_after {

@@ -38,6 +38,7 @@ impl AgentStore for SqliteStore {
     async fn deploy(&self, scope: &TenantScope, version: NewVersion) -> Result<Deployed> {
         let tenant = self.tenant(scope).await?;
         let deploy = move |tx: &mut WriteTx<'_>| {
+            refuse_service(tx, &version.name)?;
             let change = deploy::deploy(tx.conn(), &version)?;
             if change != Change::Nothing {
                 agents_changed(tx)?;
@@ -158,8 +159,9 @@ impl SqliteStore {
 
 /// Put a directory of what the job has written in place, with its commit.
 pub(super) fn reload_directory(tx: &mut WriteTx<'_>) -> Result<()> {
+    let services = tx.directory().services().clone();
     let directory = load::directory(tx.conn(), tx.directory())?;
-    tx.set_directory(Arc::new(directory));
+    tx.set_directory(Arc::new(directory.with_services(services)));
     Ok(())
 }
 
@@ -167,6 +169,16 @@ fn agents_changed(tx: &mut WriteTx<'_>) -> Result<()> {
     reload_directory(tx)?;
     tx.announce(Announcement::AgentsChanged);
     Ok(())
+}
+
+/// A name means one thing: an agent or a service.
+fn refuse_service(tx: &WriteTx<'_>, name: &AgentName) -> Result<()> {
+    if tx.directory().services().get(name).is_none() {
+        return Ok(());
+    }
+    let reason =
+        format!("`{name}` is a service in the catalogue: deregister it, or choose another name");
+    Err(Error::conflict("agent", reason))
 }
 
 /// The number of the agent of this name.

@@ -139,6 +139,11 @@ impl DeliveryStore for SqliteStore {
         tenant.write(move |tx| count_deaths(tx, &running)).await
     }
 
+    async fn retrying(&self, scope: &TenantScope) -> Result<Vec<(AgentId, u64)>> {
+        let tenant = self.tenant(scope).await?;
+        tenant.scan(retrying).await
+    }
+
     async fn depth(&self, scope: &TenantScope) -> Result<QueueDepth> {
         let tenant = self.tenant(scope).await?;
         tenant.scan(depth).await
@@ -167,6 +172,18 @@ fn due(conn: &Connection, waiting: &str, now: Timestamp, limit: u32) -> Result<V
         ),
         params![now.0, waiting, rows_max(limit)],
     )
+}
+
+fn retrying(conn: &Connection) -> Result<Vec<(AgentId, u64)>> {
+    conn.prepare_cached(
+        "SELECT agent, count(*) FROM deliveries INDEXED BY deliveries_by_due
+         WHERE due_ms IS NOT NULL AND attempts_failed > 0 GROUP BY agent",
+    )
+    .and_then(|mut statement| {
+        let counted = |row: &Row<'_>| Ok((AgentId(row.get(0)?), row.get::<_, i64>(1)? as u64));
+        statement.query_map([], counted)?.collect()
+    })
+    .during("counting retries")
 }
 
 /// One delivery.

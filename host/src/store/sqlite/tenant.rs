@@ -17,6 +17,7 @@ use super::connect::{self, Role};
 use super::erase;
 use super::migrate;
 use super::rows::{Sql, from_u64, to_u64};
+use super::services;
 use super::working;
 use super::writer::{self, Counters, WalState, WriteQueue, WriteTx};
 use crate::error::{Error, Result};
@@ -114,7 +115,8 @@ impl Tenant {
                 },
             )
             .during("reading the head of the log")?;
-        let directory = Arc::new(agents::load_directory(&conn, &Directory::default())?);
+        let directory = agents::load_directory(&conn, &Directory::default())?;
+        let directory = Arc::new(directory.with_services(services::load(&conn)?));
         Ok(Self {
             id,
             database: dir.join("state.db"),

@@ -3,7 +3,7 @@
 //! Invariant: at most one handle of a tenant is in use, and at most `open_max` are open; one that somebody
 //! uses is never closed. A tenant whose directory is not there does not exist.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -28,8 +28,21 @@ pub(super) struct Tenants {
 #[derive(Default)]
 struct Slots {
     by_id: HashMap<TenantId, Slot>,
+    /// Tenants that had no services when they were closed, and so have none: at most as many as there are.
+    without_services: HashSet<TenantId>,
     /// Counts uses, so that the least recent one is known.
     uses: u64,
+}
+
+/// What is known of a tenant that nobody opens for it.
+pub(super) enum Peeked {
+    /// It is open.
+    Open(Arc<Tenant>),
+    /// It is not.
+    Closed {
+        /// Whether it may have services.
+        services: bool,
+    },
 }
 
 /// Filled by whoever comes first; the others wait.
@@ -88,6 +101,19 @@ impl Tenants {
         opened
     }
 
+    /// The handle of a tenant if it is open. To be looked at so is no use: it may be closed all the sooner.
+    pub(super) fn peek(&self, id: TenantId) -> Peeked {
+        let slots = self.slots.lock();
+        match slots.by_id.get(&id).map(|slot| slot.cell.get()) {
+            Some(Some(tenant)) => Peeked::Open(Arc::clone(tenant)),
+            // Somebody opens it just now.
+            Some(None) => Peeked::Closed { services: true },
+            None => Peeked::Closed {
+                services: !slots.without_services.contains(&id),
+            },
+        }
+    }
+
     fn slot(&self, id: TenantId) -> Result<(Cell, Option<Slot>)> {
         let mut slots = self.slots.lock();
         slots.uses += 1;
@@ -106,6 +132,12 @@ impl Tenants {
                     max: self.open_max as u64,
                 })?;
             evicted = slots.by_id.remove(&oldest);
+            let closed = evicted.as_ref().and_then(|slot| slot.cell.get());
+            if closed.is_some_and(|tenant| tenant.directory().services().is_empty()) {
+                slots.without_services.insert(oldest);
+            } else {
+                slots.without_services.remove(&oldest);
+            }
         }
         let slot = slots.by_id.entry(id).or_default();
         slot.used = used;
@@ -148,7 +180,10 @@ impl Tenants {
     /// Blocks.
     pub(super) fn detach(&self, id: TenantId) -> Result<()> {
         self.noticed(self.data.detach_tenant(id))?;
-        let slot = self.slots.lock().by_id.remove(&id);
+        let mut slots = self.slots.lock();
+        slots.without_services.remove(&id);
+        let slot = slots.by_id.remove(&id);
+        drop(slots);
         if let Some(tenant) = slot.as_ref().and_then(|slot| slot.cell.get()) {
             tenant.set_gone();
         }

@@ -24,7 +24,7 @@ use warren::error::Result;
 use warren::events::Event;
 use warren::id::{Digest, TenantId};
 use warren::identity::TenantScope;
-use warren::registry::{Manifest, SchemaCache};
+use warren::registry::{Hosted, Manifest, RegistrySettings, SchemaCache};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::telemetry::Metrics;
 use warren::turn::{Services, Turn, TurnEnd, TurnLimits};
@@ -96,7 +96,8 @@ impl Host {
         } else {
             bus
         };
-        let app = Arc::new(app(&store, time, feed, setup.limits));
+        let app = app(&store, time, feed, (setup.limits, dispatcher.hosted()));
+        let app = Arc::new(app);
         app.health.set_recovered();
         Self {
             clock,
@@ -129,13 +130,16 @@ impl Host {
 
     /// A new tenant's client, with a key named `main`.
     pub(super) async fn tenant(&self, name: &str) -> Client {
-        let operator = self.operator();
-        operator
-            .post("/v1/tenants", &json!({ "name": name }))
-            .await
-            .ok();
-        let path = format!("/v1/tenants/{name}/keys");
-        let made = operator.post(&path, &json!({ "name": "main" })).await.ok();
+        let tenant = json!({ "name": name });
+        self.operator().post("/v1/tenants", &tenant).await.ok();
+        self.another_key(name, "main").await
+    }
+
+    /// A client of this tenant with a new key of this name.
+    pub(super) async fn another_key(&self, tenant: &str, name: &str) -> Client {
+        let path = format!("/v1/tenants/{tenant}/keys");
+        let key = json!({ "name": name });
+        let made = self.operator().post(&path, &key).await.ok();
         self.with_key(made["key"].as_str().unwrap())
     }
 }
@@ -250,8 +254,13 @@ impl Client {
 
     /// Follow events.
     pub(super) async fn stream(&self, query: &str, headers: &[(&str, &str)]) -> Stream {
-        let path = format!("/v1/events/stream{query}");
-        let response = self.open("GET", &path, headers, "").await;
+        self.follow(&format!("/v1/events/stream{query}"), headers)
+            .await
+    }
+
+    /// Follow what any route streams.
+    pub(super) async fn follow(&self, path: &str, headers: &[(&str, &str)]) -> Stream {
+        let response = self.open("GET", path, headers, "").await;
         assert_eq!(response.status().as_u16(), 200, "{path}");
         Stream {
             body: response.into_body().into_data_stream(),
@@ -477,13 +486,16 @@ fn app(
     store: &Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
     feed: Arc<dyn Feed>,
-    limits: ApiLimits,
+    (limits, hosted): (ApiLimits, Arc<dyn Hosted>),
 ) -> App {
     App {
         clock,
         admin: Arc::<SqliteStore>::clone(store),
         agents: Arc::<SqliteStore>::clone(store),
         catalog: Arc::<SqliteStore>::clone(store),
+        services: Arc::<SqliteStore>::clone(store),
+        hosted,
+        registry: RegistrySettings::default(),
         events: Arc::<SqliteStore>::clone(store),
         turns: Arc::<SqliteStore>::clone(store),
         deliveries: Arc::<SqliteStore>::clone(store),

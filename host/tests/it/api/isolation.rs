@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::harness::{Answer, Client, Host};
 
+/// A public key of RFC 8037.
+const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
 /// An operation of the document.
 struct Operation {
     method: String,
@@ -37,17 +40,18 @@ impl Operation {
         } else {
             "angry"
         };
+        let of = |prefix: &str| self.path.starts_with(prefix);
+        let name = match name {
+            _ if of("/v1/schemas") => "order",
+            _ if of("/v1/services") => "weather",
+            name => name,
+        };
+        // Routes of other registries call a name an id.
+        let id = if of("/v1/") { "e-1" } else { "weather" };
         let names = [
-            (
-                "{name}",
-                if self.path.starts_with("/v1/schemas") {
-                    "order"
-                } else {
-                    name
-                },
-            ),
+            ("{name}", name),
             ("{key}", "last"),
-            ("{id}", "e-1"),
+            ("{id}", id),
             ("{turn}", turn),
             ("{type}", "order.placed"),
             ("{space}", "agent:notes"),
@@ -75,6 +79,7 @@ impl Operation {
             "/v1/schemas/{name}",
             "/v1/memory/procedures/{name}",
             "/v1/memory/sessions/{id}",
+            "/v1/signing-keys/{key}",
         ];
         self.method == "PUT" && made.contains(&self.path.as_str())
     }
@@ -85,6 +90,10 @@ async fn furnish(host: &Host, client: &Client) -> String {
     client.push("angry", "reject", &["ask"]).await.ok();
     client.push("notes", "remember", &["note"]).await.ok();
     client.put("/v1/schemas/order", &json!({})).await.ok();
+    let service = json!({ "name": "weather", "type": "api", "url": "https://weather.example" });
+    client.post("/v1/services", &service).await.ok();
+    let jwk = json!({ "jwk": { "kty": "OKP", "crv": "Ed25519", "x": PUBLIC } });
+    client.put("/v1/signing-keys/last", &jwk).await.ok();
     let definition = json!({ "topic": "business-facts" });
     client
         .put("/v1/event-definitions/order.placed", &definition)
@@ -145,6 +154,8 @@ async fn what_is_foreign_answers_like_what_is_absent_to_the_byte() {
         "dead-letters",
         "schemas",
         "event-definitions",
+        "services",
+        "signing-keys",
     ] {
         let page = beta.get(&format!("/v1/{list}")).await.ok();
         assert_eq!(page["items"], json!([]), "{list}");
@@ -154,6 +165,8 @@ async fn what_is_foreign_answers_like_what_is_absent_to_the_byte() {
         kept["status"], "active",
         "nothing of what was tried reached it"
     );
+    let kept = acme.get("/v1/services/weather").await.ok();
+    assert_eq!(kept["state"], "active", "nor that");
 }
 
 #[tokio::test]

@@ -15,14 +15,14 @@ use warren::app::ApiLimits;
 use super::harness::{Host, Setup, eventually};
 
 /// A host that listens.
-struct Listening {
-    host: Host,
+pub(super) struct Listening {
+    pub(super) host: Host,
     address: SocketAddr,
     shutdown: CancellationToken,
     server: JoinSet<()>,
 }
 
-async fn listen(limits: ApiLimits) -> Listening {
+pub(super) async fn listen(limits: ApiLimits) -> Listening {
     let setup = Setup {
         limits,
         ..Setup::default()
@@ -43,11 +43,11 @@ async fn listen(limits: ApiLimits) -> Listening {
 }
 
 impl Listening {
-    async fn connect(&self) -> TcpStream {
+    pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    async fn stop(mut self) {
+    pub(super) async fn stop(mut self) {
         self.shutdown.cancel();
         self.server.join_next().await.unwrap().unwrap();
         assert!(self.host.app.health.draining().is_cancelled());

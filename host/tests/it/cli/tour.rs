@@ -10,14 +10,14 @@ use super::{Place, stderr, stdout};
 use crate::guests;
 
 /// A host in a process of its own, killed when a test fails.
-struct Host {
+pub(super) struct Host {
     child: Child,
     out: Lines<BufReader<ChildStdout>>,
     err: Lines<BufReader<ChildStderr>>,
 }
 
 impl Host {
-    fn start(place: &Place, arguments: &[&str]) -> Self {
+    pub(super) fn start(place: &Place, arguments: &[&str]) -> Self {
         let mut child = place
             .command()
             .args(arguments)
@@ -33,7 +33,7 @@ impl Host {
         }
     }
 
-    fn json_line(&mut self) -> Value {
+    pub(super) fn json_line(&mut self) -> Value {
         let Some(line) = self.out.next() else {
             let said: Vec<String> = self.err.by_ref().map_while(Result::ok).collect();
             panic!("the host ended: {}", said.join("\n"));
@@ -53,7 +53,7 @@ impl Host {
         panic!("it never said {words}: {}", said.join("\n"));
     }
 
-    fn stop(mut self, signal: Signal) {
+    pub(super) fn stop(mut self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         let status = self.child.wait().unwrap();
         let said: Vec<String> = self.err.by_ref().map_while(Result::ok).collect();
@@ -69,14 +69,14 @@ impl Drop for Host {
 }
 
 /// Commands of one tenant or of the operator.
-struct Client<'a> {
-    place: &'a Place,
-    variables: Vec<(&'static str, String)>,
+pub(super) struct Client<'a> {
+    pub(super) place: &'a Place,
+    pub(super) variables: Vec<(&'static str, String)>,
 }
 
 impl Client<'_> {
     #[track_caller]
-    fn run(&self, code: i32, arguments: &[&str]) -> (String, String) {
+    pub(super) fn run(&self, code: i32, arguments: &[&str]) -> (String, String) {
         let mut command = self.place.command();
         for (name, value) in &self.variables {
             command.env(name, value);
@@ -88,7 +88,7 @@ impl Client<'_> {
     }
 
     #[track_caller]
-    fn says(&self, arguments: &[&str], words: &[&str]) -> String {
+    pub(super) fn says(&self, arguments: &[&str], words: &[&str]) -> String {
         let (out, err) = self.run(0, arguments);
         for word in words {
             let said = out.contains(word) || err.contains(word);
@@ -98,7 +98,7 @@ impl Client<'_> {
     }
 
     #[track_caller]
-    fn json(&self, arguments: &[&str], pointer: &str, expect: &str) -> Value {
+    pub(super) fn json(&self, arguments: &[&str], pointer: &str, expect: &str) -> Value {
         let (out, _) = self.run(0, &[arguments, &["--json"]].concat());
         let value: Value = serde_json::from_str(&out).unwrap();
         let got = value.pointer(pointer).map(|found| match found {

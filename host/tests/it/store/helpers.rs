@@ -38,6 +38,7 @@ impl Fixture {
             admin: Arc::clone(&self.admin),
             agents: Arc::clone(&self.agents),
             catalog: Arc::clone(&self.catalog),
+            services: Arc::clone(&self.services),
             events: Arc::clone(&self.events),
             deliveries: Arc::clone(&self.deliveries),
             turns: Arc::clone(&self.turns),

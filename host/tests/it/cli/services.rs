@@ -1,0 +1,97 @@
+//! `warren services` against a host that the binary itself runs.
+
+use rustix::process::Signal;
+
+use super::Place;
+use super::tour::{Client, Host};
+
+const GOOD: &str = "name,type,url,tags\nlamp,device,,home\nclock,device,,home\n";
+const BAD: &str = "name,type,url,tags\nfan,device,,home\nBad,device,,\nstove,oven,,\n";
+
+#[test]
+fn cli_services_come_live_and_go() {
+    let place = Place::new();
+    let folder = place.0.path().to_owned();
+    for (name, text) in [
+        ("good.csv", GOOD),
+        ("bad.csv", BAD),
+        (
+            "weather.json",
+            r#"{"name": "weather", "type": "api", "url": "https://weather.example/v2",
+                "capabilities": [{"name": "forecast", "description": "Looks ahead."}]}"#,
+        ),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let mut host = Host::start(&place, &["dev"]);
+    host.json_line();
+    let dev = Client {
+        place: &place,
+        variables: Vec::new(),
+    };
+    dev.says(&["services"], &["nothing matches", "register"]);
+    let register = ["services", "register", "@weather.json"];
+    dev.says(&register, &["done:", "weather is active"]);
+    dev.says(
+        &["services"],
+        &[
+            "NAME",
+            "STATE",
+            "weather",
+            "active",
+            "https://weather.example/v2",
+        ],
+    );
+    dev.json(&["services", "show", "weather"], "/state", "active");
+    dev.says(
+        &["services", "show", "weather"],
+        &["forecast: Looks ahead."],
+    );
+    let busy = r#"{"cpu_percent": 99}"#;
+    dev.says(&["services", "heartbeat", "weather", busy], &["degraded"]);
+    dev.says(&["services", "heartbeat", "weather"], &["degraded"]);
+    let found = dev.says(&["services", "resolve", "klp://weather/now"], &[]);
+    assert_eq!(found.trim(), "https://weather.example/v2/now");
+    let found = dev.says(&["services", "resolve", "--capability", "forecast"], &[]);
+    assert_eq!(found.trim(), "https://weather.example/v2");
+    dev.says(&["services", "status", "weather", "paused"], &["paused"]);
+    let (_, refused) = dev.run(1, &["services", "status", "weather", "degraded"]);
+    assert!(
+        refused.contains("it may become active, offline"),
+        "{refused}"
+    );
+    dev.run(2, &["services", "status", "weather", "asleep"]);
+
+    import(&dev);
+
+    let (_, asked) = dev.run(2, &["services", "remove", "weather"]);
+    assert!(asked.contains("--yes"), "{asked}");
+    dev.says(&["services", "remove", "weather", "--yes"], &["removed"]);
+    dev.run(5, &["services", "heartbeat", "weather"]);
+    let watch = ["services", "watch", "--since", "0", "--count", "3"];
+    dev.says(
+        &watch,
+        &["service.registered", "service.degraded", "service.paused"],
+    );
+    host.stop(Signal::TERM);
+}
+
+fn import(dev: &Client<'_>) {
+    let (_, faults) = dev.run(2, &["services", "import", "bad.csv"]);
+    for words in ["row 2 (line 3)", "row 3 (line 4) stove", "hint:"] {
+        assert!(faults.contains(words), "{faults}");
+    }
+    dev.run(5, &["services", "show", "fan"]);
+    let import = ["services", "import", "good.csv"];
+    let tried = [&import[..], &["--dry-run"]].concat();
+    dev.says(&tried, &["would do:", "2 rows: 2 new"]);
+    dev.run(5, &["services", "show", "lamp"]);
+    dev.says(&import, &["done:", "2 rows: 2 new"]);
+    dev.json(&import, "/unchanged", "2");
+    dev.json(
+        &["services", "list", "--tags", "home"],
+        "/items/1/name",
+        "lamp",
+    );
+    dev.run(2, &["services", "import", "weather.txt"]);
+}
