@@ -27,6 +27,7 @@ mod error;
 mod event_definitions;
 mod events;
 mod extract;
+mod graph;
 mod health;
 mod keys;
 mod kos;
@@ -189,6 +190,7 @@ fn catalogue() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(services::register_service, services::list_services))
         .routes(routes!(services::import_services))
+        .routes(routes!(graph::get_graph))
         .routes(routes!(services::resolve_service))
         .routes(routes!(services::stream_services))
         .routes(routes!(services::watch_services))

@@ -22,6 +22,7 @@ mod document;
 mod entry;
 mod feed;
 mod grant;
+mod graph;
 mod lifecycle;
 mod manifest;
 mod routing;
@@ -45,6 +46,7 @@ pub use entry::{
 };
 pub use feed::{Change, FEED_PREFIX, change_event, is_feed_event};
 pub use grant::{Grant, GrantSet};
+pub use graph::{Dangling, Graph, GraphEvent, GraphNode};
 pub use lifecycle::{
     BEATS_MISSED_DEGRADED, BEATS_MISSED_UNHEALTHY, BEATS_PER_TTL, ERRORS_DEGRADED,
     ERRORS_UNHEALTHY, Health, HealthWord, HostedFacts, HostedState, LOAD_DEGRADED_PERCENT,

@@ -1,7 +1,8 @@
 //! `warren agents`: what is deployed, and what an operator of a tenant does with it.
 
 use crate::api::types::{AgentView, Listing, RollbackRequest, VersionView};
-use crate::registry::Manifest;
+use crate::id::AgentName;
+use crate::registry::{Dangling, Graph, Manifest};
 
 use super::client::Request;
 use super::console::Tint;
@@ -28,6 +29,12 @@ pub(crate) struct Args {
     /// With delete: do not ask a second time
     #[arg(long)]
     yes: bool,
+    /// Show who speaks to whom: events with their producers and consumers
+    #[arg(long, conflicts_with = "name")]
+    graph: bool,
+    /// With --graph: as text for Graphviz
+    #[arg(long, requires = "graph")]
+    dot: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,6 +75,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
         return Err(Failure::usage("--to says where a rollback goes")
             .hint("write `warren agents NAME rollback --to VERSION`"));
     }
+    if args.graph {
+        return graph(args.dot, context);
+    }
     let Some(name) = args.name else {
         return list(context);
     };
@@ -94,6 +104,39 @@ fn list(context: &Context) -> Result<()> {
     let page: Listing<AgentView> = answer.read()?;
     let nothing = "no agents; make one with `warren new NAME`, deploy it with `warren push`";
     context.console.table(&table(&page.items), nothing)
+}
+
+fn graph(dot: bool, context: &Context) -> Result<()> {
+    let answer = context.client()?.send(Request::get(&["graph"]))?;
+    if context.console.is_json() && !dot {
+        return context.console.json(&answer.raw()?);
+    }
+    let graph: Graph = answer.read()?;
+    if dot {
+        // The console adds the end of the last line.
+        return context.console.line(graph.to_dot().trim_end());
+    }
+    let mut table = Table::new(["PRODUCERS", "EVENT", "TOPIC", "CONSUMERS", "NOTE"]);
+    for event in &graph.events {
+        table.row([
+            &names(&event.producers),
+            &event.event_type,
+            &event.topic,
+            &names(&event.consumers),
+            &event.dangling.map_or("", Dangling::words),
+        ]);
+    }
+    let nothing = "no events are declared: agents declare what they handle and publish";
+    context.console.table(&table, nothing)
+}
+
+fn names(names: &[AgentName]) -> String {
+    let names: Vec<&str> = names.iter().map(AgentName::as_str).collect();
+    if names.is_empty() {
+        "-".to_owned()
+    } else {
+        names.join(",")
+    }
 }
 
 fn table(agents: &[AgentView]) -> Table {

@@ -5,6 +5,7 @@ mod agents;
 mod calls;
 mod catalog;
 mod events;
+mod graph;
 mod harness;
 mod isolation;
 mod listening;

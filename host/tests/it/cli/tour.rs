@@ -169,6 +169,10 @@ fn push_and_run(tenant: &Client<'_>) {
     tenant.says(&["push", "probe.wasm"], &["current already"]);
     tenant.says(&["agents"], &["NAME", "probe", "active"]);
     tenant.json(&["agents", "probe"], "/kind", "tool");
+    tenant.says(&["agents", "--graph"], &["probe.chain", "probe"]);
+    let drawn = ["agents", "--graph", "--dot"];
+    tenant.says(&drawn, &["digraph warren {", "node:probe"]);
+    tenant.json(&["agents", "--graph"], "/nodes/0/name", "probe");
     tenant.json(&["agents", "probe", "versions"], "/items/0/current", "true");
 
     let script = r#"[{"put": {"key": "k", "value": 7}}, {"log": "hello there"}, {"chain": 1}]"#;
