@@ -58,6 +58,19 @@ pub struct Delivery {
     pub due: Option<Timestamp>,
 }
 
+/// A retry that those behind it in its lane wait for, without its event: there may be many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// When it is due.
+    pub due: Timestamp,
+    /// Whose.
+    pub agent: AgentId,
+    /// Which event's.
+    pub position: Position,
+    /// Its order key.
+    pub key: Label,
+}
+
 impl Delivery {
     /// What it is kept in order by, see [`NewEvent::order_key`].
     pub fn order_key(&self) -> Option<&Label> {
@@ -307,7 +320,13 @@ pub trait DeliveryStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Delivery>>;
     /// Retries with an order key, soonest first, whatever their time: at start these block their lanes.
-    async fn parked(&self, scope: &TenantScope, limit: u32) -> Result<Vec<Delivery>>;
+    /// A page of at most `limit`, after `after`; one that is not full is the last.
+    async fn parked(
+        &self,
+        scope: &TenantScope,
+        after: Option<&Parked>,
+        limit: u32,
+    ) -> Result<Vec<Parked>>;
     /// Retries of active agents whose time has come, soonest first. They stay due until they are committed
     /// or fail again; those of paused and quarantined agents wait without taking the others' places.
     async fn due(&self, scope: &TenantScope, now: Timestamp, limit: u32) -> Result<Vec<Delivery>>;

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::id::{Label, Position};
-use crate::turn::Delivery;
+use crate::turn::{Delivery, Parked};
 
 use super::DispatchLimits;
 
@@ -135,7 +135,15 @@ impl AgentQueue {
 
     /// Whether it should read more of its deliveries from the store.
     pub(super) fn is_low(&self, limits: &DispatchLimits) -> bool {
-        self.spilled && self.active && self.waiting <= limits.agent_window_events / 2
+        self.spilled
+            && self.active
+            && self.waiting <= limits.agent_window_events / 2
+            && self.may_open_lane(limits)
+    }
+
+    /// Whether something new may come in, which may be of an order key that nothing waits of yet.
+    pub(super) fn may_open_lane(&self, limits: &DispatchLimits) -> bool {
+        self.lanes.len() < limits.agent_lanes_max
     }
 
     /// Take in a delivery that lies after `cursor`, in order.
@@ -177,17 +185,15 @@ impl AgentQueue {
     }
 
     /// A lane whose head waits for a retry in the store, as found at start.
-    pub(super) fn park(&mut self, delivery: &Delivery) {
-        let Some(key) = delivery.order_key().cloned() else {
-            return;
-        };
-        let more_from = Some(after(delivery));
+    pub(super) fn park(&mut self, retry: &Parked) {
+        let next = Position(retry.position.0 + 1);
         let lane = Lane {
             head: Head::Parked,
             waiting: VecDeque::new(),
-            more_from,
+            more_from: Some(next),
         };
-        self.lanes.entry(key).or_insert(lane);
+        let lanes = self.lanes.entry(retry.key.clone());
+        lanes.and_modify(|lane| lane.leave(next)).or_insert(lane);
     }
 
     /// The next delivery to run.

@@ -32,8 +32,10 @@ pub struct DispatchLimits {
     pub retry_longest: Duration,
     /// Deaths of the host with which a delivery that ran alone is given up and its agent quarantined.
     pub host_deaths_max: u32,
-    /// Lanes that may wait for a retry in one tenant; beyond it order is kept by reading the store.
-    pub lanes_parked_max: u32,
+    /// Order keys of one agent of which something waits, in memory or for a retry in the store. An agent
+    /// with so many is given nothing new until some are done: what does not come in cannot come out of
+    /// order. Some 250 bytes each, so 2.5 MB of memory.
+    pub agent_lanes_max: usize,
     /// How long a shutdown waits for running turns.
     #[serde(rename = "drain_ms", with = "millis")]
     pub drain: Duration,
@@ -51,7 +53,7 @@ impl Default for DispatchLimits {
             retry_first: Duration::from_millis(200),
             retry_longest: Duration::from_mins(5),
             host_deaths_max: 2,
-            lanes_parked_max: 10_000,
+            agent_lanes_max: 10_000,
             drain: Duration::from_secs(20),
         }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::id::{AgentId, Label, Position, TenantId};
 use crate::registry::{AgentStatus, Directory};
-use crate::turn::Delivery;
+use crate::turn::{Delivery, Parked};
 
 use super::DispatchLimits;
 use super::lane::{AfterLane, AgentQueue};
@@ -178,7 +178,9 @@ impl Queues {
         for delivery in deliveries {
             let id = delivery.agent;
             let agent = queue.agents.entry(id).or_insert_with(AgentQueue::new);
-            if agent.spilled || !agent.has_room(queue.bytes, &delivery, &limits) {
+            let fits =
+                agent.has_room(queue.bytes, &delivery, &limits) && agent.may_open_lane(&limits);
+            if agent.spilled || !fits {
                 agent.spilled = true;
                 agent.missed = true;
                 queue.starved = true;
@@ -231,16 +233,16 @@ impl Queues {
     }
 
     /// Lanes whose head waits for a retry, as found at start.
-    pub(super) fn park(&mut self, tenant: TenantId, deliveries: &[Delivery]) {
+    pub(super) fn park(&mut self, tenant: TenantId, retries: &[Parked]) {
         let Some(queue) = self.tenants.get_mut(&tenant) else {
             return;
         };
-        for delivery in deliveries {
+        for retry in retries {
             queue
                 .agents
-                .entry(delivery.agent)
+                .entry(retry.agent)
                 .or_insert_with(AgentQueue::new)
-                .park(delivery);
+                .park(retry);
         }
     }
 
@@ -376,7 +378,8 @@ impl Queues {
             Refill::Agent(..) => {
                 let mut fits = true;
                 for row in rows {
-                    fits = agent.has_room(queue.bytes + agent.bytes - before, &row, &limits);
+                    fits = agent.has_room(queue.bytes + agent.bytes - before, &row, &limits)
+                        && agent.may_open_lane(&limits);
                     if !fits {
                         break;
                     }

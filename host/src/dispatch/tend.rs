@@ -208,14 +208,11 @@ impl Shared {
     async fn tend(&self, tenant: TenantId, need: Need) -> Result<()> {
         let scope = TenantScope::for_dispatch(tenant);
         if !need.opened {
-            let limit = self.parts.limits.lanes_parked_max;
-            let parked = self.parts.deliveries.parked(&scope, limit).await;
-            let parked = parked.inspect_err(|_| {
+            self.park_all(tenant, &scope).await.inspect_err(|_| {
                 // Its agents get no turns before this was read once: without it, what follows a retry
                 // of its lane would run before it.
                 self.attention.need(tenant, |need| need.opened = false);
             })?;
-            self.queues.lock().park(tenant, &parked);
         }
         if need.agents || !need.opened {
             let directory = self.parts.services.agents.directory(&scope).await?;
@@ -226,6 +223,24 @@ impl Shared {
             self.look_at_due(tenant, &scope).await?;
         }
         self.refill(tenant, &scope).await
+    }
+
+    /// Take note of every lane that waits for a retry.
+    async fn park_all(&self, tenant: TenantId, scope: &TenantScope) -> Result<()> {
+        let batch = self.parts.limits.load_batch;
+        let mut last = None;
+        loop {
+            let page = self
+                .parts
+                .deliveries
+                .parked(scope, last.as_ref(), batch)
+                .await?;
+            self.queues.lock().park(tenant, &page);
+            if page.len() < batch as usize || self.closing.is_cancelled() {
+                return Ok(());
+            }
+            last = page.last().cloned();
+        }
     }
 
     async fn look_at_due(&self, tenant: TenantId, scope: &TenantScope) -> Result<()> {

@@ -435,3 +435,56 @@ fn a_lane_is_read_as_far_as_it_fits() {
     }
     assert_eq!(order, [1, 2, 3, 4, 5]);
 }
+
+#[test]
+fn an_agent_with_too_many_lanes_gets_nothing_new_until_one_is_done() {
+    let limits = DispatchLimits {
+        agent_lanes_max: 2,
+        ..Default::default()
+    };
+    let mut host = Host::new(limits, &[(1, 9, AgentStatus::Active)]);
+    let all = [(1, "a"), (2, "b"), (3, "c")].map(|(p, key)| delivery(1, p, Some(key)));
+    host.announce(all.clone());
+    let claims = host.take_all();
+    assert_eq!(places(&claims), [(1, 1), (1, 2)]);
+    for claim in claims {
+        host.finish(claim, Done::Parked);
+    }
+    assert_eq!(host.queues.held(host.tenant).lanes, 2);
+    assert_eq!(host.queues.refills(host.tenant), []);
+    // A retry is of a lane that is open already.
+    let [first, _, third] = all;
+    host.queues.admit_due(host.tenant, vec![retry(first)]);
+    let claim = host.queues.take().unwrap();
+    host.finish(claim, Done::Gone);
+    let lane = Refill::Lane(AgentId(1), Label::new("a").unwrap(), Position(2));
+    assert_eq!(host.queues.refills(host.tenant), vec![lane.clone()]);
+    host.queues.refilled(host.tenant, &lane, Vec::new(), false);
+    let agent = Refill::Agent(AgentId(1), Position(2));
+    assert_eq!(host.queues.refills(host.tenant), vec![agent.clone()]);
+    host.queues
+        .refilled(host.tenant, &agent, vec![third], false);
+    assert_eq!(places(&host.take_all()), [(1, 3)]);
+}
+
+/// What was retrying when the host stopped, in whatever order it is due.
+#[test]
+fn what_follows_a_retry_of_its_lane_waits_from_the_start() {
+    let mut host = Host::new(DispatchLimits::default(), &[]);
+    let parked = [(4, "k"), (2, "k"), (7, "l")].map(|(position, key)| Parked {
+        due: Timestamp(1),
+        agent: AgentId(1),
+        position: Position(position),
+        key: Label::new(key).unwrap(),
+    });
+    host.queues.park(host.tenant, &parked);
+    let agents = directory(&[(1, 9, AgentStatus::Active)]);
+    host.queues.set_agents(host.tenant, &agents);
+    for refill in host.queues.refills(host.tenant) {
+        let rows = [(3, Some("k")), (5, Some("m")), (6, None), (8, Some("l"))];
+        let rows = rows.map(|(position, key)| delivery(1, position, key));
+        host.queues
+            .refilled(host.tenant, &refill, rows.into(), false);
+    }
+    assert_eq!(places(&host.take_all()), [(1, 5), (1, 6)]);
+}

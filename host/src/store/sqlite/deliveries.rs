@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::id::{AgentId, Label, Position};
 use crate::identity::TenantScope;
 use crate::registry::{AgentStatus, Directory};
-use crate::turn::{Delivery, DeliveryStore, QueueDepth};
+use crate::turn::{Delivery, DeliveryStore, Parked, QueueDepth};
 
 #[async_trait]
 impl DeliveryStore for SqliteStore {
@@ -71,22 +71,16 @@ impl DeliveryStore for SqliteStore {
             .await
     }
 
-    async fn parked(&self, scope: &TenantScope, limit: u32) -> Result<Vec<Delivery>> {
+    async fn parked(
+        &self,
+        scope: &TenantScope,
+        after: Option<&Parked>,
+        limit: u32,
+    ) -> Result<Vec<Parked>> {
+        let first = (i64::MIN, 0, 0);
+        let after = after.map_or(first, |last| (last.due.0, last.agent.0, last.position.0));
         let tenant = self.tenant(scope).await?;
-        tenant
-            .read(|conn| {
-                read_all(
-                    conn.prepare_cached(
-                        "SELECT e.position, e.envelope, d.agent, d.attempts_failed, d.host_deaths, d.due_ms
-                         FROM deliveries d INDEXED BY deliveries_by_due
-                         CROSS JOIN events e ON e.position = d.position
-                         WHERE d.due_ms IS NOT NULL AND d.order_key IS NOT NULL
-                         ORDER BY d.due_ms LIMIT ?1",
-                    ),
-                    params![rows_max(limit)],
-                )
-            })
-            .await
+        tenant.read(|conn| parked(conn, after, limit)).await
     }
 
     async fn due(&self, scope: &TenantScope, now: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
@@ -184,6 +178,35 @@ fn retrying(conn: &Connection) -> Result<Vec<(AgentId, u64)>> {
         statement.query_map([], counted)?.collect()
     })
     .during("counting retries")
+}
+
+fn parked(conn: &Connection, after: (i64, i64, i64), limit: u32) -> Result<Vec<Parked>> {
+    let rows: Vec<(i64, i64, i64, String)> = conn
+        .prepare_cached(
+            "SELECT due_ms, agent, position, order_key FROM deliveries INDEXED BY deliveries_by_due
+             WHERE due_ms IS NOT NULL AND (due_ms, agent, position) > (?1, ?2, ?3)
+               AND order_key IS NOT NULL
+             ORDER BY due_ms, agent, position LIMIT ?4",
+        )
+        .and_then(|mut statement| {
+            let params = params![after.0, after.1, after.2, rows_max(limit)];
+            statement
+                .query_map(params, |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?
+                .collect()
+        })
+        .during("reading lanes that wait for retries")?;
+    rows.into_iter()
+        .map(|(due, agent, position, key)| {
+            Ok(Parked {
+                due: Timestamp(due),
+                agent: AgentId(agent),
+                position: Position(position),
+                key: Label::new(&key)?,
+            })
+        })
+        .collect()
 }
 
 /// One delivery.

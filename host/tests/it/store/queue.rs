@@ -6,7 +6,7 @@ use warren::events::{Json, NewEvent};
 use warren::id::{AgentId, EventId, Label, Position};
 use warren::registry::{Agent, AgentStatus};
 use warren::store::sqlite::SCHEDULED_EVENTS_MAX;
-use warren::turn::{CommitOutcome, Delivery, QueueDepth};
+use warren::turn::{CommitOutcome, Delivery, Parked, QueueDepth};
 
 use super::{Fixture, event, event_in, on_every_store};
 
@@ -139,12 +139,21 @@ async fn parked_are_the_retries_of_lanes(f: &Fixture) {
         let failure = f.failure_of(&agent, delivery, Some(at));
         f.turns.fail(&f.scope, failure).await.unwrap();
     }
-    let parked = f.deliveries.parked(&f.scope, 10).await.unwrap();
+    let page = async |after: Option<&Parked>, limit| {
+        f.deliveries.parked(&f.scope, after, limit).await.unwrap()
+    };
+    let all = page(None, 10).await;
+    let positions: Vec<i64> = all.iter().map(|parked| parked.position.0).collect();
     assert_eq!(
-        positions(&parked),
+        positions,
         [3, 1],
         "soonest first, without the one in no lane"
     );
+    assert!(all.iter().all(|parked| parked.key.as_str() == "s"));
+    let first = page(None, 1).await;
+    assert_eq!(first, all[..1]);
+    assert_eq!(page(first.first(), 1).await, all[1..]);
+    assert_eq!(page(all.last(), 1).await, []);
 }
 
 async fn a_scheduled_event_is_appended_once_when_due(f: &Fixture) {
