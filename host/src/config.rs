@@ -170,6 +170,7 @@ impl Config {
         }
         let notes = layers::merge_environment(&mut table, &sources.environment)?;
         layers::merge(&mut table, sources.flags, "a flag")?;
+        layers::require_positive(&table, &MAY_BE_ZERO)?;
         let mut config: Self = table
             .try_into()
             .map_err(|e: toml::de::Error| Error::invalid("settings", e.to_string().trim_end()))?;
@@ -184,6 +185,16 @@ impl Config {
         Ok(Loaded { config, notes })
     }
 }
+
+/// Numbers of which 0 means something: for ever, at once, not at all. Any other limit of 0 would make a host
+/// that starts and does nothing.
+const MAY_BE_ZERO: [&str; 5] = [
+    "retention.days",
+    "retention.interval_ms",
+    "dispatch.reruns_max",
+    "dispatch.retry_first_ms",
+    "dispatch.drain_ms",
+];
 
 fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, toml::Table)>> {
     let path = named.unwrap_or(Path::new(CONFIG_FILE));

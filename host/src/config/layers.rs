@@ -48,6 +48,31 @@ fn merge_at(table: &mut Table, layer: Table, path: &str, origin: &str) -> Result
     Ok(())
 }
 
+/// Refuse numbers under 1, but for those that may be 0.
+pub(super) fn require_positive(table: &Table, may_be_zero: &[&str]) -> Result<()> {
+    require_positive_at(table, "", may_be_zero)
+}
+
+fn require_positive_at(table: &Table, path: &str, may_be_zero: &[&str]) -> Result<()> {
+    for (key, value) in table {
+        let name = format!("{path}{key}");
+        match value {
+            Value::Table(inner) => require_positive_at(inner, &format!("{name}."), may_be_zero)?,
+            Value::Integer(number) => {
+                let least = i64::from(!may_be_zero.contains(&name.as_str()));
+                if *number < least {
+                    return Err(Error::invalid(
+                        name,
+                        format!("is {number}, must be at least {least}"),
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn unknown(table: &Table, path: &str, key: &str, origin: &str) -> Error {
     if path.is_empty() && key == "admin_key" {
         let reason = format!(
@@ -133,6 +158,23 @@ fn parse(below: &Value, text: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_at_least_one() {
+        let check = |text: &str, expect: Option<&str>| {
+            let table: Table = text.parse().unwrap();
+            let got = require_positive(&table, &["a.off"]);
+            assert_eq!(
+                got.err().map(|e| e.to_string()).as_deref(),
+                expect,
+                "{text}"
+            );
+        };
+        check("[a]\nb = 1\noff = 0\nc = \"\"\nd = 0.0", None);
+        check("[a]\nb = 0", Some("a.b: is 0, must be at least 1"));
+        check("[a]\noff = -1", Some("a.off: is -1, must be at least 0"));
+        check("z = 0", Some("z: is 0, must be at least 1"));
+    }
 
     #[test]
     fn variables_are_read_as_what_they_set() {
