@@ -102,6 +102,47 @@ fn killed_at_random_under_load() {
     );
 }
 
+/// A component that takes the host down costs two deaths: one that makes it a suspect, one alone that
+/// proves it. Then its agent gets no turns, its event is a dead letter, and everybody else is served.
+#[test]
+fn what_takes_the_host_down_is_quarantined_until_somebody_releases_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut culprit, mut other) = (Workload::of("acme", 17), Workload::of("globex", 19));
+    let host = HostProcess::start(dir.path(), &[]).unwrap();
+    culprit.drive(&host, 2);
+    other.drive(&host, 2);
+    host.terminate();
+    assert_eq!(host.wait(), Ended::Well);
+
+    // Dies as soon as a guest is about to run, whatever guest it is.
+    let deadly = [("WARREN_CRASH_AT", "Claimed:1")];
+    let host = HostProcess::start(dir.path(), &deadly).unwrap();
+    // It may die before it answers; what it took is on record all the same.
+    let _ = culprit.offer(&host);
+    assert_eq!(host.wait(), Ended::Killed);
+    HostProcess::start(dir.path(), &deadly).unwrap_err();
+
+    let host = HostProcess::start(dir.path(), &[]).unwrap();
+    let (_, agent) = culprit.ask(&host, "GET", "/v1/agents/probe", b"").unwrap();
+    assert_eq!(agent["status"], "quarantined", "{agent}");
+    let reason = agent["status_reason"].as_str().unwrap();
+    assert!(reason.contains("2 times on event kill-2"), "{reason}");
+    let (_, dead) = culprit.ask(&host, "GET", "/v1/dead-letters", b"").unwrap();
+    let turn = dead["items"][0]["turn"].as_str().unwrap();
+    other.drive(&host, 5);
+    other.check(&host, "another tenant");
+
+    let release = "/v1/agents/probe/release";
+    assert_eq!(culprit.ask(&host, "POST", release, b"").unwrap().0, 200);
+    let replay = format!("/v1/dead-letters/{turn}/replay");
+    let (status, said) = culprit.ask(&host, "POST", &replay, b"").unwrap();
+    assert!((200..300).contains(&status), "{status}: {said}");
+    culprit.drive(&host, 3);
+    culprit.check(&host, "released");
+    host.terminate();
+    assert_eq!(host.wait(), Ended::Well);
+}
+
 /// Two hosts must not write one data directory, and a newer host's data must not be touched.
 #[test]
 fn a_data_directory_has_one_host_and_one_format() {

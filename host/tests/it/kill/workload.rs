@@ -132,7 +132,13 @@ impl Workload {
     }
 
     /// A request with the tenant's key. A host that says 503 is about to end, as one that says nothing.
-    fn ask(&self, host: &HostProcess, method: &str, path: &str, body: &[u8]) -> Option<Answer> {
+    pub(super) fn ask(
+        &self,
+        host: &HostProcess,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Option<Answer> {
         let answer = host.request(method, path, self.key(), body)?;
         (answer.0 != 503).then_some(answer)
     }
