@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
@@ -153,7 +152,6 @@ impl fmt::Debug for AdminKey {
 #[derive(Debug)]
 pub struct Health {
     recovered: std::sync::atomic::AtomicBool,
-    failure: RwLock<Option<String>>,
     draining: CancellationToken,
 }
 
@@ -168,7 +166,6 @@ impl Health {
     pub fn new(draining: CancellationToken) -> Self {
         Self {
             recovered: std::sync::atomic::AtomicBool::new(false),
-            failure: RwLock::new(None),
             draining,
         }
     }
@@ -177,11 +174,6 @@ impl Health {
     pub fn set_recovered(&self) {
         self.recovered
             .store(true, std::sync::atomic::Ordering::Release);
-    }
-
-    /// Commits fail; `reason` goes to the log and the operator, not to tenants.
-    pub fn set_failed(&self, reason: impl Into<String>) {
-        self.failure.write().get_or_insert(reason.into());
     }
 
     /// Take no more work; end streams.
@@ -194,11 +186,10 @@ impl Health {
         &self.draining
     }
 
-    /// Nothing, or the word for why no work should come here: `recovering`, `draining` or `store-failed`.
+    /// Nothing, or the word for why no work should come here: `recovering` or `draining`. There is none for
+    /// a store that failed, as that ends the process.
     pub fn unready(&self) -> Option<&'static str> {
-        if self.failure.read().is_some() {
-            Some("store-failed")
-        } else if self.draining.is_cancelled() {
+        if self.draining.is_cancelled() {
             Some("draining")
         } else if !self.recovered.load(std::sync::atomic::Ordering::Acquire) {
             Some("recovering")
@@ -296,7 +287,5 @@ mod tests {
         assert_eq!(health.unready(), None);
         health.drain();
         assert_eq!(health.unready(), Some("draining"));
-        health.set_failed("disk full");
-        assert_eq!(health.unready(), Some("store-failed"));
     }
 }

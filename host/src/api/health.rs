@@ -30,12 +30,14 @@ pub(crate) async fn healthz(State(api): State<Shared>) -> Json<HealthView> {
     Json(HealthView {
         status: "ok".to_owned(),
         state: api.app.health.unready().unwrap_or("ready").to_owned(),
+        store: "sqlite".to_owned(),
+        bus: "local".to_owned(),
         streams: api.app.metrics.streams(),
         version: VERSION.to_owned(),
     })
 }
 
-/// Whether work may be sent here: not while it recovers or drains, nor after its store failed.
+/// Whether work may be sent here: not while it recovers or drains.
 #[utoipa::path(
     get, path = "/readyz", tag = "host", security(()),
     responses((status = 200, description = "It may.", body = ReadyView)),

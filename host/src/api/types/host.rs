@@ -10,8 +10,12 @@ use crate::turn::QueueDepth;
 pub struct HealthView {
     /// `ok`.
     pub status: String,
-    /// `ready`, `recovering`, `draining` or `store-failed`.
+    /// `ready`, `recovering` or `draining`.
     pub state: String,
+    /// `sqlite`. A host whose disk fails ends, so one that answers has its store.
+    pub store: String,
+    /// `local`: events are carried inside this process, and the bus lives as long as it does.
+    pub bus: String,
     /// Open event streams.
     pub streams: u64,
     /// The host's version.
