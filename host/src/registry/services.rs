@@ -295,7 +295,7 @@ pub struct SweptServices {
     pub more: bool,
 }
 
-/// Services of a tenant. They are read in the [`Directory`](super::Directory), which every commit here
+/// Services of a tenant. They are read in the [`Directory`], which every commit here
 /// replaces. Whoever changes a service must hold the key that registered it.
 #[async_trait]
 pub trait ServiceStore: Send + Sync {
