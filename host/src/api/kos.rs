@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -93,15 +93,20 @@ fn document(mut body: Value) -> Result<Value> {
     for member in TOLD_BY_HOST {
         members.shift_remove(member);
     }
+    name_by_id(members);
+    Ok(body)
+}
+
+/// Their `id` becomes our name, or else what their `name` makes.
+pub(super) fn name_by_id(members: &mut Map<String, Value>) {
     let id = members.shift_remove("id");
     let named = id.as_ref().or(members.get("name")).and_then(Value::as_str);
     let name = named.map(slug).unwrap_or_default();
     members.insert("name".to_owned(), json!(name));
-    Ok(body)
 }
 
 /// A readable name as one of ours: `Weather API` is `weather-api`.
-pub(super) fn slug(text: &str) -> String {
+fn slug(text: &str) -> String {
     let plain = text.trim().to_lowercase();
     let plain: String = plain
         .chars()
@@ -129,13 +134,7 @@ pub(crate) async fn kos_register(
     caller: Caller,
     JsonBody(body): JsonBody<Value>,
 ) -> ApiResult<(StatusCode, Json<KosService>)> {
-    let done = api.register(&caller.scope, document(body)?).await?;
-    let status = if done.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    let view = ServiceView::of_service(&done.service, api.app.clock.now());
+    let (status, view) = api.register(&caller.scope, document(body)?).await?;
     Ok((status, Json(view.into())))
 }
 
@@ -197,11 +196,7 @@ pub(crate) async fn kos_deregister(
     caller: Caller,
     UrlPath(name): UrlPath<AgentName>,
 ) -> ApiResult<StatusCode> {
-    let now = api.app.clock.now();
-    api.app
-        .services
-        .deregister(&caller.scope, &name, now)
-        .await?;
+    api.deregister(&caller.scope, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

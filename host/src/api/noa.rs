@@ -21,7 +21,7 @@ use super::Shared;
 use super::auth::Caller;
 use super::error::ApiResult;
 use super::extract::{JsonBody, OptionalJson, UrlPath, UrlQuery};
-use super::kos::slug;
+use super::kos::name_by_id;
 use super::services::ServiceParams;
 use super::types::{ServiceView, StatusRequest};
 
@@ -94,10 +94,7 @@ fn document(mut body: Value) -> Result<Value> {
         .as_object_mut()
         .ok_or_else(|| Error::invalid("agent", "it is not a JSON object"))?;
     members.shift_remove("status");
-    let id = members.shift_remove("id");
-    let named = id.as_ref().or(members.get("name")).and_then(Value::as_str);
-    let name = named.map(slug).unwrap_or_default();
-    members.insert("name".to_owned(), json!(name));
+    name_by_id(members);
     if let Some(endpoint) = members.shift_remove("endpoint") {
         members.entry("url").or_insert(endpoint);
     }
@@ -127,13 +124,7 @@ pub(crate) async fn noa_register(
     caller: Caller,
     JsonBody(body): JsonBody<Value>,
 ) -> ApiResult<(StatusCode, Json<NoaAgent>)> {
-    let done = api.register(&caller.scope, document(body)?).await?;
-    let status = if done.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    let view = ServiceView::of_service(&done.service, api.app.clock.now());
+    let (status, view) = api.register(&caller.scope, document(body)?).await?;
     Ok((status, Json(view.into())))
 }
 
@@ -213,11 +204,7 @@ pub(crate) async fn noa_deregister(
     caller: Caller,
     UrlPath(name): UrlPath<AgentName>,
 ) -> ApiResult<StatusCode> {
-    let now = api.app.clock.now();
-    api.app
-        .services
-        .deregister(&caller.scope, &name, now)
-        .await?;
+    api.deregister(&caller.scope, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

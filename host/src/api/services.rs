@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::id::{AgentName, TenantName};
 use crate::identity::{Principal, TenantScope};
 use crate::registry::{
-    Health, NewService, RegisteredService, ServiceDefinition, ServiceDocument, ServiceState,
-    Signature, Unverified, Viewer,
+    Health, NewService, ServiceDefinition, ServiceDocument, ServiceState, Signature, Unverified,
+    Viewer,
 };
 
 use super::auth::{Caller, Operator};
@@ -58,14 +58,8 @@ pub(crate) async fn register_service(
     caller: Caller,
     JsonBody(document): JsonBody<Value>,
 ) -> ApiResult<(StatusCode, Json<ServiceView>)> {
-    let done = api.register(&caller.scope, document).await?;
-    let status = if done.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    let now = api.app.clock.now();
-    Ok((status, Json(ServiceView::of_service(&done.service, now))))
+    let (status, view) = api.register(&caller.scope, document).await?;
+    Ok((status, Json(view)))
 }
 
 /// One entry: a service, or an agent of this host.
@@ -93,11 +87,7 @@ pub(crate) async fn deregister_service(
     caller: Caller,
     UrlPath(name): UrlPath<AgentName>,
 ) -> ApiResult<StatusCode> {
-    let now = api.app.clock.now();
-    api.app
-        .services
-        .deregister(&caller.scope, &name, now)
-        .await?;
+    api.deregister(&caller.scope, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -188,12 +178,26 @@ impl Api {
         &self,
         scope: &TenantScope,
         document: Value,
-    ) -> Result<RegisteredService> {
+    ) -> Result<(StatusCode, ServiceView)> {
         let document = ServiceDocument::read(document)?;
         let new = self.new_service(scope, document).await?;
         let mut done = self.app.services.register(scope, vec![new]).await?;
-        done.pop()
-            .ok_or_else(|| Error::internal("registering a service", "nothing was registered"))
+        let done = done
+            .pop()
+            .ok_or_else(|| Error::internal("registering a service", "nothing was registered"))?;
+        let status = if done.created {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
+        let view = ServiceView::of_service(&done.service, self.app.clock.now());
+        Ok((status, view))
+    }
+
+    /// Take a service out.
+    pub(crate) async fn deregister(&self, scope: &TenantScope, name: &AgentName) -> Result<()> {
+        let now = self.app.clock.now();
+        self.app.services.deregister(scope, name, now).await
     }
 
     /// A document that was read, its signature verified.
