@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{AgentName, CustomerId, EventId, EventType, Label, Position, UserId};
-use crate::identity::TenantScope;
+use crate::identity::{Principal, TenantScope};
 
 mod json;
 mod topic;
@@ -103,6 +103,34 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// What the host itself has to tell a tenant: a system event that nothing caused.
+    pub fn of_host(event_type: EventType, data: Json, time: Timestamp) -> Self {
+        let id = EventId::generate();
+        Self {
+            source: Principal::Host.source(),
+            event_type,
+            topic: Topic::SystemEvents,
+            time,
+            subject: None,
+            data,
+            schema: None,
+            correlation: Label::of_event(&id),
+            trace: Label::of_event(&id),
+            parent: None,
+            session: None,
+            goal: None,
+            plan: None,
+            task: None,
+            customer: None,
+            user: None,
+            reply_to: None,
+            extensions: Vec::new(),
+            hops: 0,
+            root: None,
+            id,
+        }
+    }
+
     /// What deliveries of this event are kept in order by: the plan, else the session, else nothing.
     pub fn order_key(&self) -> Option<&Label> {
         self.plan.as_ref().or(self.session.as_ref())

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::events::{Json, NewEvent, Topic};
-use crate::id::{EventId, EventType, Label};
+use crate::id::EventType;
 use crate::identity::Principal;
 
 use super::entry::{Service, ServiceKind, Visibility};
@@ -99,29 +99,10 @@ pub fn change_event(
         url: service.definition.url.as_deref(),
         reason: (change == Change::Expired).then_some("offline for longer than it is kept"),
     };
-    let id = EventId::generate();
+    let event_type = EventType::new(&format!("{FEED_PREFIX}{}", change.as_str()))?;
     Ok(Some(NewEvent {
-        source: Principal::Host.source(),
-        event_type: EventType::new(&format!("{FEED_PREFIX}{}", change.as_str()))?,
-        topic: Topic::SystemEvents,
-        time: now,
         subject: Some(Arc::from(service.name().as_str())),
-        data: Json::from_value("data", &told)?,
-        schema: None,
-        correlation: Label::of_event(&id),
-        trace: Label::of_event(&id),
-        parent: None,
-        session: None,
-        goal: None,
-        plan: None,
-        task: None,
-        customer: None,
-        user: None,
-        reply_to: None,
-        extensions: Vec::new(),
-        hops: 0,
-        root: None,
-        id,
+        ..NewEvent::of_host(event_type, Json::from_value("data", &told)?, now)
     }))
 }
 

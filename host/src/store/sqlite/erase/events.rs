@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{FOUND_MAX, REMOVED_MAX};
+use super::{FOUND_MAX, REMOVED_MAX, rows};
 use crate::bus::Announcement;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::events::{Json, NewEvent, Topic};
-use crate::id::{EventId, EventType, Label, Position};
+use crate::events::{Json, NewEvent};
+use crate::id::{EventType, Label, Position};
 use crate::identity::TenantScope;
 use crate::memory::Subject;
 use crate::store::sqlite::append::{Batch, Draft};
@@ -29,31 +29,10 @@ pub(super) async fn mark(
     scope: &TenantScope,
     now: Timestamp,
 ) -> Result<Position> {
-    let id = EventId::generate();
     let by = scope.principal().source();
-    let draft = Draft::new(NewEvent {
-        source: "host".into(),
-        event_type: EventType::new(EVENT_TYPE)?,
-        topic: Topic::SystemEvents,
-        time: now,
-        subject: None,
-        data: Json::from_value("data", &serde_json::json!({ "by": &*by }))?,
-        schema: None,
-        correlation: Label::of_event(&id),
-        trace: Label::of_event(&id),
-        parent: None,
-        session: None,
-        goal: None,
-        plan: None,
-        task: None,
-        customer: None,
-        user: None,
-        reply_to: None,
-        extensions: Vec::new(),
-        hops: 0,
-        root: None,
-        id,
-    })?;
+    let data = Json::from_value("data", &serde_json::json!({ "by": &*by }))?;
+    let event = NewEvent::of_host(EventType::new(EVENT_TYPE)?, data, now);
+    let draft = Draft::new(event)?;
     tenant
         .write(move |tx| {
             let mut batch = Batch::default();
@@ -166,28 +145,7 @@ pub(super) async fn erase_scheduled(tenant: &Arc<Tenant>, of: &Subject) -> Resul
         "SELECT id FROM scheduled WHERE {} LIMIT {FOUND_MAX}",
         Whose::condition("envelope ->> '$.customer'", "envelope ->> '$.user'")
     );
-    let mut removed = 0;
-    loop {
-        let (sql, of) = (find.clone(), of.clone());
-        let found: Vec<String> = tenant
-            .scan(move |conn| {
-                conn.prepare_cached(&sql)
-                    .and_then(|mut statement| {
-                        statement
-                            .query_map(&Whose::of(&of).params()[..], |row| row.get(0))?
-                            .collect()
-                    })
-                    .during("looking for scheduled events to erase")
-            })
-            .await?;
-        if found.is_empty() {
-            return Ok(removed);
-        }
-        for chunk in found.chunks(REMOVED_MAX) {
-            let chunk = chunk.to_vec();
-            removed += tenant.write(move |tx| remove_scheduled(tx, &chunk)).await?;
-        }
-    }
+    rows::erase_found(tenant, of, find, remove_scheduled).await
 }
 
 fn remove_scheduled(tx: &mut WriteTx<'_>, ids: &[String]) -> Result<u64> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, ToSql, params};
 
 use super::{FOUND_MAX, REMOVED_MAX};
@@ -11,6 +12,7 @@ use crate::store::sqlite::rows::{Sql as _, to_u64};
 use crate::store::sqlite::tenant::Tenant;
 use crate::store::sqlite::visibility::{Whose, owner};
 use crate::store::sqlite::working;
+use crate::store::sqlite::writer::WriteTx;
 
 /// Tables whose rows say whose they are and have a number.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +39,25 @@ pub(super) async fn erase(tenant: &Arc<Tenant>, of: &Subject, kind: Kind) -> Res
         "SELECT n FROM {table} WHERE {} LIMIT {FOUND_MAX}",
         Whose::condition("customer", "user")
     );
+    let removal = move |tx: &mut WriteTx<'_>, found: &[i64]| remove(tx.conn(), table, found);
+    erase_found(tenant, of, find, removal).await
+}
+
+/// Remove what a query of at most [`FOUND_MAX`] rows finds of the subject until it finds nothing, a
+/// transaction for each [`REMOVED_MAX`] of them, and say how many. `remove` must remove what it is given.
+pub(super) async fn erase_found<T>(
+    tenant: &Arc<Tenant>,
+    of: &Subject,
+    find: String,
+    remove: impl Fn(&mut WriteTx<'_>, &[T]) -> Result<u64> + Copy + Send + 'static,
+) -> Result<u64>
+where
+    T: FromSql + Clone + Send + 'static,
+{
     let mut removed = 0;
     loop {
         let (sql, of) = (find.clone(), of.clone());
-        let found: Vec<i64> = tenant
+        let found: Vec<T> = tenant
             .scan(move |conn| {
                 conn.prepare_cached(&sql)
                     .and_then(|mut statement| {
@@ -56,9 +73,7 @@ pub(super) async fn erase(tenant: &Arc<Tenant>, of: &Subject, kind: Kind) -> Res
         }
         for chunk in found.chunks(REMOVED_MAX) {
             let chunk = chunk.to_vec();
-            removed += tenant
-                .write(move |tx| remove(tx.conn(), table, &chunk))
-                .await?;
+            removed += tenant.write(move |tx| remove(tx, &chunk)).await?;
         }
     }
 }
