@@ -18,6 +18,7 @@ use crate::clock::{Clock, millis};
 use crate::error::{Error, Result};
 use crate::events::EventStore;
 use crate::identity::{AdminStore, KeyHasher, TenantScope};
+use crate::memory::embed::Progress;
 use crate::memory::{
     EpisodeKeeper, EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureKeeper,
     ProcedureStore, SessionStore, WorkingKeeper, WorkingStore,
@@ -92,6 +93,8 @@ pub struct App {
     pub health: Arc<Health>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// How the embedder does.
+    pub embedding: Arc<Progress>,
     /// What a client may ask for.
     pub limits: ApiLimits,
 }

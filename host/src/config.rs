@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{AdminKey, ApiLimits};
 use crate::dispatch::DispatchLimits;
+use crate::embedders::{EMBEDDER_KEY_VARIABLE, EmbedderKey, EmbedderSettings};
 use crate::error::{Error, Result};
 use crate::host::{HostSettings, RetentionSettings};
 use crate::registry::RegistrySettings;
@@ -63,6 +64,8 @@ pub struct Config {
     pub retention: RetentionSettings,
     /// How the catalogue of services is run.
     pub registry: RegistrySettings,
+    /// How memory is searched.
+    pub memory: MemorySettings,
     /// The operator's key, from the environment.
     #[serde(skip)]
     pub admin_key: Option<OperatorSecret>,
@@ -82,6 +85,7 @@ impl Default for Config {
             store: SqliteSettings::default(),
             retention: RetentionSettings::default(),
             registry: RegistrySettings::default(),
+            memory: MemorySettings::default(),
             admin_key: None,
         }
     }
@@ -107,6 +111,15 @@ impl Default for LogSettings {
     }
 }
 
+/// How memory is searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemorySettings {
+    /// What makes the vectors of knowledge. Another one than last time embeds all of it anew, in the
+    /// background.
+    pub embedder: EmbedderSettings,
+}
+
 /// Where settings come from.
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -129,6 +142,14 @@ impl Sources {
             environment: std::env::vars_os().filter_map(text).collect(),
             ..Self::default()
         }
+    }
+
+    /// A secret of the environment; one that is empty is none.
+    fn secret(&self, variable: &str) -> Option<&str> {
+        let mut given = self.environment.iter();
+        given
+            .find(|(name, value)| name == variable && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -153,6 +174,7 @@ impl Config {
             dispatch: self.dispatch,
             store: self.store,
             retention: self.retention,
+            embedder: self.memory.embedder,
             api: self.api,
             registry: self.registry,
         }
@@ -162,38 +184,39 @@ impl Config {
     ///
     /// # Errors
     /// `Invalid` that names the setting, its value, where it comes from and the nearest one there is.
-    pub fn load(defaults: &Self, sources: Sources) -> Result<Loaded> {
+    pub fn load(defaults: &Self, sources: &Sources) -> Result<Loaded> {
         let mut table = toml::Table::try_from(defaults)
             .map_err(|e| Error::internal("writing the default settings", e))?;
         if let Some((path, file)) = read_file(sources.file.as_deref())? {
             layers::merge(&mut table, file, &path.display().to_string())?;
         }
         let notes = layers::merge_environment(&mut table, &sources.environment)?;
-        layers::merge(&mut table, sources.flags, "a flag")?;
+        layers::merge(&mut table, sources.flags.clone(), "a flag")?;
         layers::require_positive(&table, &MAY_BE_ZERO)?;
         let mut config: Self = table
             .try_into()
             .map_err(|e: toml::de::Error| Error::invalid("settings", e.to_string().trim_end()))?;
-        let given = sources
-            .environment
-            .iter()
-            .find(|(name, value)| name == OPERATOR_KEY_VARIABLE && !value.is_empty());
-        config.admin_key = match given {
-            Some((_, key)) => Some(OperatorSecret::given(key)?),
+        config.admin_key = match sources.secret(OPERATOR_KEY_VARIABLE) {
+            Some(key) => Some(OperatorSecret::given(key)?),
             None => defaults.admin_key.clone(),
         };
+        let key = sources.secret(EMBEDDER_KEY_VARIABLE);
+        config.memory.embedder.key = key.map(EmbedderKey::new).transpose()?;
+        // Built for its mistakes: the start is the time to hear of them.
+        config.memory.embedder.build()?;
         Ok(Loaded { config, notes })
     }
 }
 
 /// Numbers of which 0 means something: for ever, at once, not at all. Any other limit of 0 would make a host
 /// that starts and does nothing.
-const MAY_BE_ZERO: [&str; 5] = [
+const MAY_BE_ZERO: [&str; 6] = [
     "retention.days",
     "retention.interval_ms",
     "dispatch.reruns_max",
     "dispatch.retry_first_ms",
     "dispatch.drain_ms",
+    "memory.embedder.dims",
 ];
 
 fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, toml::Table)>> {
@@ -225,7 +248,7 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Config::load(
             &Config::default(),
-            Sources {
+            &Sources {
                 file: Some(path),
                 environment: environment.collect(),
                 flags: flags.parse().unwrap(),
@@ -246,6 +269,20 @@ mod tests {
         check(file, &[], "", "127.0.0.1:2");
         check(file, &environment, "", "127.0.0.1:3");
         check(file, &environment, flags, "127.0.0.1:4");
+    }
+
+    #[test]
+    fn an_embedder_is_set_like_anything_else_and_its_key_in_the_environment() {
+        let file = "[memory.embedder]\nkind = \"openai\"\nmodel = \"m\"\ndims = 8";
+        let environment = [
+            ("WARREN_MEMORY_EMBEDDER_URL", "https://models.example/v1"),
+            ("WARREN_EMBEDDER_KEY", "sk-1"),
+        ];
+        let loaded = load(file, &environment, "").unwrap();
+        assert_eq!(loaded.notes, [""; 0]);
+        let embedder = loaded.config.memory.embedder;
+        assert_eq!(embedder.key, Some(EmbedderKey::new("sk-1").unwrap()));
+        assert_eq!(&**embedder.build().unwrap().name(), "openai/m/8");
     }
 
     #[test]
@@ -292,6 +329,26 @@ mod tests {
         check("listen = ", &[], &["given.toml", "line 1"]);
         check("[log]\nformat = \"xml\"", &[], &["xml", "json"]);
         check("admin_key = \"x\"", &[], &["WARREN_ADMIN_KEY"]);
+        check(
+            "[memory.embedder]\nkey = \"x\"",
+            &[],
+            &["memory.embedder.key", "WARREN_EMBEDDER_KEY"],
+        );
+        check(
+            "[memory.embedder]\nmodl = \"x\"",
+            &[],
+            &["`memory.embedder.modl`", "`memory.embedder.model`"],
+        );
+        check(
+            "[memory.embedder]\nkind = \"openai\"",
+            &[],
+            &["memory.embedder.url"],
+        );
+        check(
+            "",
+            &[("WARREN_MEMORY_EMBEDDER_KIND", "opnai")],
+            &["opnai", "openai"],
+        );
         check("", &[("WARREN_LISTEN", "here")], &["socket address"]);
         check(
             "",
@@ -321,6 +378,6 @@ mod tests {
             file: Some(PathBuf::from("/nonexistent/warren.toml")),
             ..Sources::default()
         };
-        assert!(Config::load(&Config::default(), sources).is_err());
+        assert!(Config::load(&Config::default(), &sources).is_err());
     }
 }

@@ -13,15 +13,17 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{AdminKey, ApiLimits, App, Health, Uploads};
-use crate::bus::Bus;
 use crate::bus::local::LocalBus;
+use crate::bus::{Bus, Feed};
 use crate::clock::Clock;
 use crate::crash::{self, Point};
 use crate::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner, ServiceSweeper};
+use crate::embedders::{EmbedderSettings, Work, Worker};
 use crate::error::Result;
 use crate::id::Digest;
 use crate::identity::TenantScope;
-use crate::registry::{RegistrySettings, SchemaCache};
+use crate::memory::embed::{Embedder, Progress, Watched};
+use crate::registry::{Hosted, RegistrySettings, SchemaCache};
 use crate::sandbox::intake::{Accepted, Artifacts, Intake, IntakeSettings};
 use crate::sandbox::{ArtifactSource, Sandbox, SandboxLimits};
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
@@ -57,6 +59,8 @@ pub struct HostSettings {
     pub store: SqliteSettings,
     /// What is forgotten.
     pub retention: RetentionSettings,
+    /// What makes the vectors of knowledge. It takes the place of the store's.
+    pub embedder: EmbedderSettings,
     /// What a client may ask for.
     pub api: ApiLimits,
     /// How the catalogue of services is run.
@@ -75,6 +79,7 @@ impl HostSettings {
             dispatch: DispatchLimits::default(),
             store: SqliteSettings::default(),
             retention: RetentionSettings::default(),
+            embedder: EmbedderSettings::default(),
             api: ApiLimits::default(),
             registry: RegistrySettings::default(),
         }
@@ -96,6 +101,9 @@ pub struct Host {
     recovery: Option<Recovery>,
     sweepers: Option<(Sweeper, ServiceSweeper)>,
     sweeping: Vec<Sweeping>,
+    /// Taken when the host starts.
+    embedding: Option<Work>,
+    worker: Option<Worker>,
 }
 
 impl Host {
@@ -107,9 +115,13 @@ impl Host {
     pub fn open(settings: HostSettings, clock: Arc<dyn Clock>) -> Result<Self> {
         let bus = LocalBus::new();
         let announce: Arc<dyn Bus> = Arc::<LocalBus>::clone(&bus);
+        let (embedder, progress) = watched(&settings.embedder)?;
         let store = SqliteStore::open(
             &settings.data_dir,
-            settings.store,
+            SqliteSettings {
+                embedder: Arc::<Watched>::clone(&embedder),
+                ..settings.store
+            },
             Arc::clone(&clock),
             announce,
         )?;
@@ -129,42 +141,26 @@ impl Host {
         let (dispatcher, recovery) = Dispatcher::new(parts, &settings.data_dir.join(RUNNING_FILE))?;
         bus.connect(dispatcher.inbox());
         let silence = silence(&store, &clock, settings.registry);
-        let app = App {
+        let uploads = Arc::new(Gate {
+            intake,
+            store: Arc::clone(&store),
+        });
+        let outside = Outside {
             clock,
-            admin: Arc::<SqliteStore>::clone(&store),
-            agents: Arc::<SqliteStore>::clone(&store),
-            catalog: Arc::<SqliteStore>::clone(&store),
-            services: Arc::<SqliteStore>::clone(&store),
             hosted: dispatcher.hosted(),
             registry: settings.registry,
-            events: Arc::<SqliteStore>::clone(&store),
-            turns: Arc::<SqliteStore>::clone(&store),
-            deliveries: Arc::<SqliteStore>::clone(&store),
-            working: Arc::<SqliteStore>::clone(&store),
-            knowledge: Arc::<SqliteStore>::clone(&store),
-            knowledge_keeper: Arc::<SqliteStore>::clone(&store),
-            episode_keeper: Arc::<SqliteStore>::clone(&store),
-            procedure_keeper: Arc::<SqliteStore>::clone(&store),
-            working_keeper: Arc::<SqliteStore>::clone(&store),
-            sessions: Arc::<SqliteStore>::clone(&store),
-            eraser: Arc::<SqliteStore>::clone(&store),
-            episodes: Arc::<SqliteStore>::clone(&store),
-            procedures: Arc::<SqliteStore>::clone(&store),
-            uploads: Arc::new(Gate {
-                intake,
-                store: Arc::clone(&store),
-            }),
+            uploads,
             feed: bus,
-            keys: store.key_hasher(),
             admin_key: settings.admin_key,
-            health: Arc::new(Health::default()),
-            metrics: Arc::new(Metrics::default()),
+            embedding: Arc::clone(&progress),
             limits: settings.api,
         };
+        let app = app(&store, outside);
         app.metrics.watch_turns(dispatcher.figures());
-        let app = Arc::new(app);
+        app.metrics.watch_embedding(Arc::clone(&progress));
+        let embedding = embedding(&store, embedder, progress);
         Ok(Self {
-            app,
+            app: Arc::new(app),
             dispatcher,
             store,
             sandbox,
@@ -172,6 +168,8 @@ impl Host {
             recovery: Some(recovery),
             sweepers: Some((sweeper, silence)),
             sweeping: Vec::new(),
+            embedding: Some(embedding),
+            worker: None,
         })
     }
 
@@ -185,6 +183,7 @@ impl Host {
             self.sweeping = vec![old.start(), silent];
         }
         self.app.health.set_recovered();
+        self.worker = self.embedding.take().map(Worker::start);
         Ok(())
     }
 
@@ -197,8 +196,78 @@ impl Host {
             sweeping.stop().await;
         }
         let dropped = self.dispatcher.drain().await;
+        if let Some(worker) = self.worker {
+            worker.stop().await;
+        }
         self.store.close();
         dropped
+    }
+}
+
+/// What the HTTP side gets that is not the store's.
+struct Outside {
+    clock: Arc<dyn Clock>,
+    hosted: Arc<dyn Hosted>,
+    registry: RegistrySettings,
+    uploads: Arc<dyn Uploads>,
+    feed: Arc<dyn Feed>,
+    admin_key: AdminKey,
+    embedding: Arc<Progress>,
+    limits: ApiLimits,
+}
+
+fn app(store: &Arc<SqliteStore>, outside: Outside) -> App {
+    App {
+        clock: outside.clock,
+        hosted: outside.hosted,
+        registry: outside.registry,
+        services: Arc::<SqliteStore>::clone(store),
+        admin: Arc::<SqliteStore>::clone(store),
+        agents: Arc::<SqliteStore>::clone(store),
+        catalog: Arc::<SqliteStore>::clone(store),
+        events: Arc::<SqliteStore>::clone(store),
+        turns: Arc::<SqliteStore>::clone(store),
+        deliveries: Arc::<SqliteStore>::clone(store),
+        working: Arc::<SqliteStore>::clone(store),
+        knowledge: Arc::<SqliteStore>::clone(store),
+        knowledge_keeper: Arc::<SqliteStore>::clone(store),
+        episode_keeper: Arc::<SqliteStore>::clone(store),
+        procedure_keeper: Arc::<SqliteStore>::clone(store),
+        working_keeper: Arc::<SqliteStore>::clone(store),
+        sessions: Arc::<SqliteStore>::clone(store),
+        eraser: Arc::<SqliteStore>::clone(store),
+        episodes: Arc::<SqliteStore>::clone(store),
+        procedures: Arc::<SqliteStore>::clone(store),
+        uploads: outside.uploads,
+        feed: outside.feed,
+        keys: store.key_hasher(),
+        admin_key: outside.admin_key,
+        health: Arc::new(Health::default()),
+        metrics: Arc::new(Metrics::default()),
+        embedding: outside.embedding,
+        limits: outside.limits,
+    }
+}
+
+/// The embedder, and what is told of it.
+fn watched(settings: &EmbedderSettings) -> Result<(Arc<Watched>, Arc<Progress>)> {
+    let embedder = settings.build()?;
+    let progress = Progress::new(&*embedder);
+    let watched = Watched::new(embedder, Arc::clone(&progress));
+    Ok((watched, progress))
+}
+
+/// The work in the background.
+fn embedding(
+    store: &Arc<SqliteStore>,
+    embedder: Arc<dyn Embedder>,
+    progress: Arc<Progress>,
+) -> Work {
+    Work {
+        admin: Arc::<SqliteStore>::clone(store),
+        store: Arc::<SqliteStore>::clone(store),
+        embedder,
+        progress,
     }
 }
 

@@ -17,15 +17,17 @@ mod sessions;
 mod subject;
 mod working;
 
+pub use embed::{Embedder, EmbeddingStore};
 pub use episodes::{
     EPISODES_LIMIT_MAX, Episode, EpisodeFilter, EpisodeKeeper, EpisodeStore, Role, Unconsolidated,
 };
 pub use erase::{Erased, Eraser};
 pub use knowledge::{
-    Chunk, DERIVED_FROM_MAX, Hit, IMPORT_RECORDS_MAX, Imported, KNOWLEDGE_ENTRIES_MAX,
+    Chunk, DERIVED_FROM_MAX, Found, Hit, IMPORT_RECORDS_MAX, Imported, KNOWLEDGE_ENTRIES_MAX,
     KnowledgeFilter, KnowledgeItem, KnowledgeKeeper, KnowledgeQuery, KnowledgeRecord,
     KnowledgeStore, KnowledgeWrite, LIST_LIMIT_MAX, NewEntry, PageOf, Part, Provenance,
-    QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Stamp, Validity, Visibility,
+    QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Shortfall, Stamp, Validity,
+    Visibility,
 };
 pub use procedures::{
     MATCH_LIMIT_MAX, NewProcedure, PROCEDURE_HISTORY_MAX, PROCEDURE_NAME_BYTES_MAX,

@@ -34,6 +34,7 @@ pub(crate) async fn healthz(State(api): State<Shared>) -> Json<HealthView> {
         bus: "local".to_owned(),
         streams: api.app.metrics.streams(),
         version: VERSION.to_owned(),
+        embedder: api.app.embedding.figures().into(),
     })
 }
 

@@ -25,12 +25,12 @@ pub use admin::{
 pub use agents::{AgentView, CallRequest, CallView, PushView, RollbackRequest, VersionView};
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};
 pub use events::{DeliveryView, EventView, ReplyTo};
-pub use host::{HealthView, HostVersionView, QueueView, ReadyView};
+pub use host::{EmbedderView, HealthView, HostVersionView, QueueView, ReadyView};
 pub use memory::{
     ActivateRequest, ClearedView, EpisodeRequest, EpisodeView, EraseRequest, ErasedView,
-    ExportView, ImportRequest, ImportView, KnowledgeView, MatchRequest, PartView, ProcedureRequest,
-    ProcedureView, RememberRequest, RememberedView, SearchRequest, SessionRequest, SessionView,
-    WorkingKeyView, WorkingValueView,
+    ExportView, FoundView, ImportRequest, ImportView, KnowledgeView, MatchRequest, PartView,
+    ProcedureRequest, ProcedureView, RememberRequest, RememberedView, SearchRequest,
+    SessionRequest, SessionView, WorkingKeyView, WorkingValueView,
 };
 pub use publish::{BatchRequest, BatchView, PublishRequest, PublishView};
 pub use services::{

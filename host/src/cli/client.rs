@@ -44,6 +44,14 @@ impl Request {
         Self::new(Method::GET, segments)
     }
 
+    /// How the host is: no key is needed for it.
+    pub(crate) fn health() -> Self {
+        Self {
+            path: "/healthz".to_owned(),
+            ..Self::new(Method::GET, &[])
+        }
+    }
+
     /// `POST`.
     pub(crate) fn post(segments: &[&str]) -> Self {
         Self::new(Method::POST, segments)

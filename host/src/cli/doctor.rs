@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::api::types::WhoamiView;
+use crate::api::types::{EmbedderView, HealthView, WhoamiView};
 use crate::config::{Config, Loaded, Sources};
 use crate::error::Error;
 use crate::store::sqlite::DataDir;
@@ -73,7 +73,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     checks.push(data_dir(&config.data_dir));
     checks.extend(machine::checks(&config));
     checks.push(port(&config));
-    checks.push(connection(context));
+    let connected = connection(context);
+    // Only of a host that answered.
+    let embedder = (connected.verdict == Verdict::Good).then(|| embedder(context));
+    checks.push(connected);
+    checks.extend(embedder.flatten());
     report(&checks, context)?;
     match checks
         .iter()
@@ -114,7 +118,7 @@ fn settings(args: &Args, checks: &mut Vec<Check>) -> Config {
         file: args.config.clone(),
         ..Sources::from_environment()
     };
-    match Config::load(&Config::default(), sources) {
+    match Config::load(&Config::default(), &sources) {
         Ok(Loaded { config, notes }) => {
             checks.push(match notes.as_slice() {
                 [] => Check::good("settings", "understood"),
@@ -223,9 +227,56 @@ fn connection(context: &Context) -> Check {
     }
 }
 
+/// How the embedder of the connected host does; none if the host does not say.
+fn embedder(context: &Context) -> Option<Check> {
+    let client = context.client().ok()?;
+    let health: HealthView = client.send(Request::health()).ok()?.read().ok()?;
+    Some(embedder_check(&health.embedder))
+}
+
+fn embedder_check(embedder: &EmbedderView) -> Check {
+    let found = format!(
+        "{} is {}: {} entries wait for their vectors, {} are refused",
+        embedder.name, embedder.state, embedder.waiting, embedder.refused
+    );
+    match embedder.state.as_str() {
+        "down" => Check::of(
+            Verdict::Bad,
+            "embedder",
+            found,
+            "searches go by words until it answers; the host's log says why it does not",
+        ),
+        "behind" => Check::of(
+            Verdict::Odd,
+            "embedder",
+            found,
+            "wait: entries without a vector are found by words meanwhile",
+        ),
+        _ => Check::good("embedder", found),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_embedder_that_is_down_is_bad_and_one_that_is_behind_is_odd() {
+        let check = |state: &str, expect: Verdict| {
+            let view = EmbedderView {
+                name: "openai/m/8".to_owned(),
+                state: state.to_owned(),
+                waiting: 7,
+                refused: 0,
+            };
+            let check = embedder_check(&view);
+            assert_eq!(check.verdict, expect);
+            assert!(check.found.contains("openai/m/8") && check.found.contains('7'));
+        };
+        check("ready", Verdict::Good);
+        check("behind", Verdict::Odd);
+        check("down", Verdict::Bad);
+    }
 
     #[test]
     fn a_directory_that_is_not_there_yet_is_fine_and_stays_away() {

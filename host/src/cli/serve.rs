@@ -38,7 +38,7 @@ impl HostArgs {
             flags: self.flags(),
             ..Sources::from_environment()
         };
-        let Loaded { config, notes } = Config::load(defaults, sources)
+        let Loaded { config, notes } = Config::load(defaults, &sources)
             .map_err(|error| Failure::from(error).hint("`warren doctor` checks the settings"))?;
         for note in notes {
             console.say(Tint::Odd, "note:", note);

@@ -7,16 +7,23 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 
-use super::{OPERATOR_KEY_VARIABLE, nearest};
+use super::{EMBEDDER_KEY_VARIABLE, OPERATOR_KEY_VARIABLE, nearest};
 
 /// What all variables begin with.
 const PREFIX: &str = "WARREN_";
-/// Variables that commands read, not the host.
-const COMMAND_VARIABLES: [&str; 4] = [
+/// Variables that commands read, and secrets: what is no setting of a file.
+const COMMAND_VARIABLES: [&str; 5] = [
     "WARREN_URL",
     "WARREN_KEY",
     OPERATOR_KEY_VARIABLE,
+    EMBEDDER_KEY_VARIABLE,
     "WARREN_CONFIG",
+];
+
+/// What would be secrets if they were settings, and the variables that hold them.
+const SECRETS: [(&str, &str); 2] = [
+    ("admin_key", OPERATOR_KEY_VARIABLE),
+    ("memory.embedder.key", EMBEDDER_KEY_VARIABLE),
 ];
 
 /// Put `layer`, which comes from `origin`, over `table`.
@@ -74,11 +81,12 @@ fn require_positive_at(table: &Table, path: &str, may_be_zero: &[&str]) -> Resul
 }
 
 fn unknown(table: &Table, path: &str, key: &str, origin: &str) -> Error {
-    if path.is_empty() && key == "admin_key" {
-        let reason = format!(
-            "from {origin}: a secret does not belong in a file, set {OPERATOR_KEY_VARIABLE}"
-        );
-        return Error::invalid("admin_key", reason);
+    let secret = SECRETS
+        .iter()
+        .find(|(name, _)| name.strip_prefix(path) == Some(key));
+    if let Some((name, variable)) = secret {
+        let reason = format!("from {origin}: a secret does not belong in a file, set {variable}");
+        return Error::invalid(*name, reason);
     }
     let known = || table.keys().map(String::as_str);
     let reason = nearest(key, known()).map_or_else(

@@ -21,8 +21,9 @@ pub use chunk::Chunk;
 pub use entry::{DERIVED_FROM_MAX, NewEntry, Stamp};
 pub use record::{IMPORT_RECORDS_MAX, Imported, KnowledgeRecord};
 
-/// Most knowledge entries in a tenant. A vector search reads a KiB of each that the searcher sees: 0.11 to
-/// 0.14 s of CPU at this many (measured), which is as long as a search may take without an index of vectors.
+/// Most knowledge entries in a tenant. A vector search reads the vector of each that the searcher sees: 0.11 to
+/// 0.14 s of CPU at this many of one KiB (measured), and about half as much again at the offline embedder's 1.5,
+/// which is as long as a search may take without an index of vectors.
 pub const KNOWLEDGE_ENTRIES_MAX: u64 = 100_000;
 /// Longest search text in bytes.
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
@@ -255,6 +256,26 @@ pub struct Hit {
     pub score: f64,
 }
 
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Found {
+    /// The best first.
+    pub hits: Vec<Hit>,
+    /// What it could not look at, if there was such.
+    pub shortfall: Option<Shortfall>,
+}
+
+/// Why a search by likeness saw less than there is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Shortfall {
+    /// Words alone were looked for, as the question has no vector.
+    #[error("searched by words alone: {0}")]
+    WordsOnly(String),
+    /// Some entries are still to be embedded and were found by words alone.
+    #[error("some entries have no vector yet and were searched by words alone")]
+    NotAllEmbedded,
+}
+
 /// Reads of semantic memory, as far as the scope's customer and user see.
 #[async_trait]
 pub trait KnowledgeStore: Send + Sync {
@@ -272,12 +293,16 @@ pub trait KnowledgeStore: Send + Sync {
         write: &KnowledgeWrite,
     ) -> Result<Option<KnowledgeItem>>;
     /// The best hits first.
+    ///
+    /// # Errors
+    /// `Unavailable` in [`SearchMode::Vector`] while the embedder cannot make the question's vector;
+    /// [`SearchMode::Hybrid`] looks for words alone then, and says so.
     async fn search(
         &self,
         scope: &TenantScope,
         query: &KnowledgeQuery,
         now: Timestamp,
-    ) -> Result<Vec<Hit>>;
+    ) -> Result<Found>;
     /// Entries that the scope sees, the latest first made first, before `before`. A page may be short of
     /// `limit` although there is a next one: it also bounds how many rows it looks at.
     async fn list(

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::id::IdKey;
 use crate::identity::{KeyHasher, TenantScope};
+use crate::memory::embed::{Embedder, Offline};
 
 mod admin;
 mod agents;
@@ -28,6 +29,7 @@ mod connect;
 mod datadir;
 mod deliveries;
 mod effects;
+mod embedding;
 mod episodes;
 mod erase;
 mod events;
@@ -56,6 +58,7 @@ pub use sweep::{RETENTION_DAYS, SWEPT_EVENTS_MAX, Swept};
 pub use turns::DESCENDANTS_PER_ROOT_MAX;
 pub use writer::FatalHook;
 
+use embedding::Vectoring;
 use host_db::{HostDb, Secrets};
 use tenant::{OpenSettings, Tenant};
 use tenants::Tenants;
@@ -80,6 +83,13 @@ pub struct SqliteSettings {
     /// Called once when the disk fails.
     #[serde(skip, default = "Health::exit_hook")]
     pub fatal: FatalHook,
+    /// Makes the vectors of knowledge. Set by whoever assembles the host.
+    #[serde(skip, default = "offline")]
+    pub embedder: Arc<dyn Embedder>,
+}
+
+fn offline() -> Arc<dyn Embedder> {
+    Arc::new(Offline::default())
 }
 
 impl Default for SqliteSettings {
@@ -91,6 +101,7 @@ impl Default for SqliteSettings {
             wal_pages: 1_000,
             wal_alarm_pages: 16 * 1024,
             fatal: Health::exit_hook(),
+            embedder: offline(),
         }
     }
 }
@@ -103,6 +114,7 @@ pub struct SqliteStore {
     bus: Arc<dyn Bus>,
     host: HostDb,
     secrets: Secrets,
+    vectoring: Arc<Vectoring>,
     tenants: Arc<Tenants>,
     writers: Arc<Writers>,
     checkpointer: Checkpointer,
@@ -140,6 +152,7 @@ impl SqliteStore {
         let open = OpenSettings {
             bytes_max: settings.tenant_bytes_max,
             check: !data.was_clean(),
+            embedder: Arc::clone(settings.embedder.name()),
         };
         let tenants = Arc::new(Tenants::new(
             Arc::clone(&data),
@@ -155,6 +168,7 @@ impl SqliteStore {
             bus,
             host,
             secrets,
+            vectoring: Arc::new(Vectoring::new(settings.embedder)),
             tenants,
             writers,
             checkpointer,

@@ -1,8 +1,10 @@
 //! What the host counts. One value for the whole host, shared by all that has something to count.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use crate::memory::embed::{EmbeddingFigures, Progress};
 
 use super::series::{Buckets, Counter, Family, Histogram, gauge, head, line};
 
@@ -40,6 +42,7 @@ pub struct Metrics {
     events: Family<Counter>,
     uploads: Family<Counter>,
     turns: OnceLock<ReadTurns>,
+    embedding: OnceLock<Arc<Progress>>,
 }
 
 impl Default for Metrics {
@@ -65,6 +68,7 @@ impl Default for Metrics {
             ),
             uploads: Family::new("warren_uploads_total", "Components pushed.", &["result"]),
             turns: OnceLock::new(),
+            embedding: OnceLock::new(),
         }
     }
 }
@@ -129,6 +133,11 @@ impl Metrics {
         let _ = self.turns.set(Box::new(read));
     }
 
+    /// From now on show how the embedder does. The first one stays.
+    pub fn watch_embedding(&self, progress: Arc<Progress>) {
+        let _ = self.embedding.set(progress);
+    }
+
     /// All of it, as Prometheus reads it (text format 0.0.4).
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);
@@ -151,6 +160,9 @@ impl Metrics {
         }
         if let Some(read) = self.turns.get() {
             read().render(&mut out);
+        }
+        if let Some(progress) = self.embedding.get() {
+            render_embedding(&progress.figures(), &mut out);
         }
         out
     }
@@ -199,6 +211,45 @@ impl TurnFigures {
             line(out, name, "", &count.to_string());
         }
         gauge(out, "warren_turns_running", "Turns running.", self.running);
+    }
+}
+
+fn render_embedding(figures: &EmbeddingFigures, out: &mut String) {
+    let gauges = [
+        (
+            "warren_embedder_up",
+            "Whether the last call of the embedder went well.",
+            u64::from(figures.down.is_none()),
+        ),
+        (
+            "warren_embeddings_waiting",
+            "Knowledge entries whose vector is still to be made.",
+            figures.waiting,
+        ),
+        (
+            "warren_embeddings_refused",
+            "Knowledge entries that the embedder does not take.",
+            figures.refused,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        gauge(out, name, help, value);
+    }
+    let counters = [
+        (
+            "warren_embeddings_total",
+            "Vectors made in batches.",
+            figures.embedded,
+        ),
+        (
+            "warren_embedder_failures_total",
+            "Calls of the embedder that failed.",
+            figures.failures,
+        ),
+    ];
+    for (name, help, count) in counters {
+        head(out, name, help, "counter");
+        line(out, name, "", &count.to_string());
     }
 }
 

@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use crate::events::Page;
 use crate::id::{AgentName, Label};
 use crate::memory::{
-    EPISODES_LIMIT_MAX, Episode, EpisodeFilter, Hit, KnowledgeFilter, KnowledgeItem,
+    EPISODES_LIMIT_MAX, Episode, EpisodeFilter, Found, Hit, KnowledgeFilter, KnowledgeItem,
     KnowledgeQuery, KnowledgeWrite, LIST_LIMIT_MAX, PageOf, Part, QUERY_BYTES_MAX, Role,
     SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, Validity,
 };
 use crate::registry::Grant;
 
-use super::{Effect, Read, Turn};
+use super::{Effect, LogLevel, Read, Turn};
 
 /// Which episodes, as a guest says it, not yet checked.
 #[derive(Debug, Clone, Default)]
@@ -43,11 +43,14 @@ impl Turn {
             return Err(Error::invalid("offset", rule));
         }
         let now = self.now();
-        let hits = self
+        let Found { hits, shortfall } = self
             .services
             .knowledge
             .search(self.scope(), &query, now)
             .await?;
+        if let Some(shortfall) = shortfall {
+            self.log(LogLevel::Warn, &format!("knowledge: {shortfall}"), &[]);
+        }
         self.count_read(hits.iter().map(|hit| hit.item.content.len()).sum())?;
         Ok(hits)
     }

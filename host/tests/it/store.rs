@@ -26,6 +26,7 @@ mod admin;
 mod agents;
 mod append;
 mod catalog;
+mod embedding;
 mod helpers;
 mod history;
 mod memory;

@@ -17,8 +17,8 @@ use super::super::auth::Caller;
 use super::super::error::ApiResult;
 use super::super::extract::{JsonBody, UrlPath, UrlQuery};
 use super::super::types::{
-    ExportView, ImportRequest, ImportView, KnowledgeView, Listing, RememberRequest, RememberedView,
-    SearchRequest,
+    ExportView, FoundView, ImportRequest, ImportView, KnowledgeView, Listing, RememberRequest,
+    RememberedView, SearchRequest,
 };
 use super::super::{Shared, page};
 
@@ -159,18 +159,17 @@ pub(crate) async fn forget_knowledge(
 #[utoipa::path(
     post, path = "/v1/memory/knowledge/search", tag = "memory", security(("key" = [])),
     request_body = SearchRequest,
-    responses((status = 200, description = "The hits.", body = Listing<KnowledgeView>)),
+    responses((status = 200, description = "The hits.", body = FoundView)),
 )]
 pub(crate) async fn search_knowledge(
     State(api): State<Shared>,
     caller: Caller,
     JsonBody(request): JsonBody<SearchRequest>,
-) -> ApiResult<Json<Listing<KnowledgeView>>> {
+) -> ApiResult<Json<FoundView>> {
     let query = query(request)?;
     let now = api.app.clock.now();
-    let hits = api.app.knowledge.search(&caller.scope, &query, now).await?;
-    let items = hits.into_iter().map(Into::into).collect();
-    Ok(Json(Listing { items, next: None }))
+    let found = api.app.knowledge.search(&caller.scope, &query, now).await?;
+    Ok(Json(found.into()))
 }
 
 /// Entries of everybody for whom you speak, with all that an import needs: of the tenant, or of the

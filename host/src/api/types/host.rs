@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::memory::embed::EmbeddingFigures;
 use crate::turn::QueueDepth;
 
 /// Whether the process lives, and what hangs on it.
@@ -20,6 +21,38 @@ pub struct HealthView {
     pub streams: u64,
     /// The host's version.
     pub version: String,
+    /// What makes the vectors of knowledge.
+    pub embedder: EmbedderView,
+}
+
+/// How the embedder does, and how far knowledge is embedded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EmbedderView {
+    /// Its name, which is kept with every vector.
+    pub name: String,
+    /// `ready`; `behind` while entries still wait for their vectors; `down` while it cannot be asked:
+    /// searches go by words then, and what is remembered is embedded later.
+    pub state: String,
+    /// Entries that wait, in all tenants.
+    pub waiting: u64,
+    /// Entries that it does not take: they are found by words alone.
+    pub refused: u64,
+}
+
+impl From<EmbeddingFigures> for EmbedderView {
+    fn from(figures: EmbeddingFigures) -> Self {
+        let state = match (&figures.down, figures.waiting) {
+            (Some(_), _) => "down",
+            (None, 0) => "ready",
+            (None, _) => "behind",
+        };
+        Self {
+            name: figures.embedder.to_string(),
+            state: state.to_owned(),
+            waiting: figures.waiting,
+            refused: figures.refused,
+        }
+    }
 }
 
 /// Whether work may be sent here.

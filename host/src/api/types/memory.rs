@@ -12,7 +12,7 @@ mod procedures;
 
 pub use episodes::{EpisodeRequest, EpisodeView, SessionRequest, SessionView};
 pub use knowledge::{
-    ExportView, ImportRequest, ImportView, KnowledgeView, PartView, RememberRequest,
+    ExportView, FoundView, ImportRequest, ImportView, KnowledgeView, PartView, RememberRequest,
     RememberedView, SearchRequest,
 };
 pub use procedures::{

@@ -5,11 +5,14 @@ use std::path::Path;
 
 use serde_json::value::RawValue;
 
-use crate::api::types::{KnowledgeView, Listing, RememberRequest, RememberedView, SearchRequest};
+use crate::api::types::{
+    FoundView, KnowledgeView, Listing, RememberRequest, RememberedView, SearchRequest,
+};
 use crate::memory::knowledge::chunk::DOCUMENT_BYTES_MAX;
 use crate::memory::{SearchMode, Visibility};
 
 use super::super::client::Request;
+use super::super::console::Tint;
 use super::super::failure::{Failure, Result};
 use super::super::table::Table;
 use super::super::{Context, text};
@@ -140,13 +143,17 @@ pub(super) fn search(args: Search, whom: &Whom, context: &Context) -> Result<()>
     if context.console.is_json() {
         return context.console.json(&answer.raw()?);
     }
-    let found: Listing<KnowledgeView> = answer.read()?;
+    let found: FoundView = answer.read()?;
     let mut table = Table::new(["SCORE", "ID", "TEXT"]);
     for hit in &found.items {
         let score = format!("{:.2}", hit.score.unwrap_or_default());
         table.row([&score, &hit.id, &text::shorten(&hit.content, TEXT_CHARS)]);
     }
-    context.console.table(&table, "nothing fits")
+    context.console.table(&table, "nothing fits")?;
+    if let Some(shortfall) = &found.shortfall {
+        context.console.say(Tint::Odd, "odd ", shortfall);
+    }
+    Ok(())
 }
 
 pub(super) fn remember(args: Remember, whom: &Whom, context: &Context) -> Result<()> {

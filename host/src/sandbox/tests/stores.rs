@@ -11,7 +11,7 @@ use crate::events::{Json, Page};
 use crate::id::{AgentName, EventType, IdKey};
 use crate::identity::TenantScope;
 use crate::memory::{
-    Episode, EpisodeFilter, EpisodeStore, Hit, KeyRange, KnowledgeFilter, KnowledgeItem,
+    Episode, EpisodeFilter, EpisodeStore, Found, KeyRange, KnowledgeFilter, KnowledgeItem,
     KnowledgeQuery, KnowledgeStore, KnowledgeWrite, PageOf, Procedure, ProcedureState,
     ProcedureStore, Unconsolidated, WorkingEntry, WorkingKey, WorkingSpace, WorkingStore,
 };
@@ -165,8 +165,8 @@ impl KnowledgeStore for Stores {
         Ok(None)
     }
 
-    async fn search(&self, _: &TenantScope, _: &KnowledgeQuery, _: Timestamp) -> Result<Vec<Hit>> {
-        Ok(Vec::new())
+    async fn search(&self, _: &TenantScope, _: &KnowledgeQuery, _: Timestamp) -> Result<Found> {
+        Ok(Found::default())
     }
 
     async fn list(

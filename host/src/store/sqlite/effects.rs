@@ -5,32 +5,37 @@
 
 use rusqlite::Connection;
 
+use super::embedding::{Vectoring, Vectors};
 use super::{episodes, knowledge, procedures, working};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::identity::TenantScope;
 use crate::memory::KnowledgeWrite;
-use crate::memory::embed::Embedding;
 use crate::turn::{Effect, Read};
 
 /// An effect with what takes long to make, made on the caller's thread and not on the writer's.
 pub(super) enum Prepared {
     /// Write a knowledge entry, found by these vectors.
-    Knowledge(Box<KnowledgeWrite>, Vec<Embedding>),
+    Knowledge(Box<KnowledgeWrite>, Vectors),
     /// Anything else.
     Plain(Effect),
 }
 
 impl Prepared {
     /// Make what takes long.
-    pub(super) fn new(effect: Effect) -> Self {
+    pub(super) fn new(effect: Effect, vectoring: &Vectoring) -> Self {
         match effect {
             Effect::KnowledgePut(write) => {
-                let vectors = knowledge::vectors_of(&write);
+                let vectors = vectoring.vectors_of(&write);
                 Self::Knowledge(write, vectors)
             }
             plain => Self::Plain(plain),
         }
+    }
+
+    /// Whether it leaves vectors to be made later.
+    pub(super) fn defers_vectors(&self) -> bool {
+        matches!(self, Self::Knowledge(_, vectors) if vectors.are_deferred())
     }
 }
 
@@ -103,8 +108,11 @@ pub(super) fn apply(
         Effect::WorkingDelete { space, key } => {
             return working::apply_delete(conn, space, key).map(Some);
         }
-        Effect::KnowledgePut(write) => {
-            knowledge::apply_put(conn, write, &knowledge::vectors_of(write))?;
+        Effect::KnowledgePut(_) => {
+            return Err(Error::internal(
+                "applying knowledge",
+                "its vectors were not prepared",
+            ));
         }
         Effect::KnowledgeForget { id } => knowledge::apply_forget(conn, id)?,
         Effect::EpisodeAdd(episode) => episodes::apply_add(conn, episode)?,

@@ -34,7 +34,7 @@ use crate::events::Json;
 use crate::events::Page;
 use crate::identity::TenantScope;
 use crate::memory::{
-    Hit, KnowledgeFilter, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite, PageOf,
+    Found, KnowledgeFilter, KnowledgeItem, KnowledgeQuery, KnowledgeStore, KnowledgeWrite, PageOf,
     Part, Provenance, Validity, Visibility,
 };
 
@@ -50,7 +50,7 @@ mod search;
 mod tests;
 mod write;
 
-pub(super) use write::{apply_forget, apply_put, in_the_way, vectors_of};
+pub(super) use write::{apply_forget, apply_put, in_the_way};
 
 /// The columns of [`item`], in its order.
 const COLUMNS: &str = "k.id, \
@@ -86,11 +86,13 @@ impl KnowledgeStore for SqliteStore {
         scope: &TenantScope,
         query: &KnowledgeQuery,
         now: Timestamp,
-    ) -> Result<Vec<Hit>> {
+    ) -> Result<Found> {
+        // Before the scan: an embedder that is slow must not hold a place among a tenant's scans.
+        let question = self.vectoring.question(query).await;
         let tenant = self.tenant(scope).await?;
         let (scope, query) = (scope.clone(), query.clone());
         tenant
-            .scan(move |conn| search::search(conn, &scope, &query, now))
+            .scan(move |conn| search::search(conn, &scope, &query, question, now))
             .await
     }
 

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::Json;
 use crate::identity::TenantScope;
-use crate::memory::embed::{EMBEDDER, Embedding, embed, words as words_of};
+use crate::memory::embed::{Embedding, OFFLINE_NAME, embed, words as words_of};
 use crate::memory::{
     LIST_LIMIT_MAX, PROCEDURE_TRIGGERS_MAX, Procedure, ProcedureKeeper, ProcedureKind,
     ProcedureState, ProcedureStore, ProcedureWrite,
@@ -28,9 +28,10 @@ use super::words;
 /// takes some microseconds.
 const CANDIDATES_MAX: u32 = 256;
 
-/// Cosines up to here are the embedder's collisions, see [`super::knowledge`]; twice that, as a trigger is
-/// a phrase and a procedure that does not fit does harm.
-const ALIKE_COSINE_MIN: f32 = 0.2;
+/// Cosines up to here are the embedder's collisions, see [`super::knowledge`]; half as much again, as a
+/// trigger is a phrase and a procedure that does not fit does harm. Three misspelt words of a phrase are
+/// at 0.19 to it.
+const ALIKE_COSINE_MIN: f32 = 0.15;
 /// The columns of [`procedure`], in its order.
 const COLUMNS: &str = "name, version, kind, body, triggers, metadata, writer, created_ms";
 
@@ -308,7 +309,7 @@ fn index_triggers(conn: &Connection, current: &Procedure) -> rusqlite::Result<()
             &*current.name,
             trigger,
             embed(trigger).to_bytes(),
-            EMBEDDER
+            OFFLINE_NAME
         ])?;
         let n = conn.last_insert_rowid();
         conn.prepare_cached("INSERT INTO procedure_words (rowid, text) VALUES (?1, ?2)")?
@@ -363,7 +364,7 @@ fn by_vector(conn: &Connection, situation: &Situation) -> rusqlite::Result<Vec<(
     let mut statement = conn.prepare_cached(
         "SELECT name, text, vector FROM procedure_triggers WHERE embedder = ?1 ORDER BY n LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![EMBEDDER, PROCEDURE_TRIGGERS_MAX as i64])?;
+    let mut rows = statement.query(params![OFFLINE_NAME, PROCEDURE_TRIGGERS_MAX as i64])?;
     let mut found: Vec<(f32, (String, String))> = Vec::new();
     while let Some(row) = rows.next()? {
         let cosine = situation.vector.cosine_to_bytes(row.get_ref(2)?.as_blob()?);

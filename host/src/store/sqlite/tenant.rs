@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, RwLock as Gate, Semaphore};
 
 use super::agents;
 use super::connect::{self, Role};
+use super::embedding;
 use super::erase;
 use super::migrate;
 use super::rows::{Sql, from_u64, to_u64};
@@ -65,22 +66,25 @@ pub(super) struct Tenant {
 }
 
 /// How to open a tenant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct OpenSettings {
     /// Most bytes of the database.
     pub(super) bytes_max: u64,
     /// Check the whole database first.
     pub(super) check: bool,
+    /// Whose vectors its knowledge is to have.
+    pub(super) embedder: Arc<str>,
 }
 
 /// Make a tenant's database in `dir`, or bring it to this host's schema.
-pub(super) fn prepare(dir: &Path, settings: OpenSettings) -> Result<Connection> {
+pub(super) fn prepare(dir: &Path, settings: &OpenSettings) -> Result<Connection> {
     let path = dir.join("state.db");
     let mut conn = connect::open(&path, Role::Writer)?;
     if settings.check {
         connect::check(&conn, &path)?;
     }
     migrate::TENANT.apply(&mut conn)?;
+    embedding::settle(&mut conn, &settings.embedder)?;
     let page_bytes: i64 = conn
         .query_row("PRAGMA page_size", [], |row| row.get(0))
         .during("reading the page size")?;
@@ -95,7 +99,7 @@ impl Tenant {
     pub(super) fn open(
         id: TenantId,
         dir: &Path,
-        settings: OpenSettings,
+        settings: &OpenSettings,
         queue: WriteQueue,
     ) -> Result<Self> {
         if !dir.join("state.db").exists() {

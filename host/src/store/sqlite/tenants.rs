@@ -146,9 +146,9 @@ impl Tenants {
 
     async fn open(&self, id: TenantId) -> Result<Arc<Tenant>> {
         let dir = self.data.tenant(id);
-        let settings = self.settings;
+        let settings = self.settings.clone();
         let queue = self.writers.queue(id);
-        tokio::task::spawn_blocking(move || Tenant::open(id, &dir, settings, queue))
+        tokio::task::spawn_blocking(move || Tenant::open(id, &dir, &settings, queue))
             .await
             .map_err(|e| Error::internal("opening a tenant", e))?
             .map(Arc::new)
@@ -168,7 +168,7 @@ impl Tenants {
 
     /// Make a tenant's directory and database. Blocks.
     pub(super) fn create(&self, id: TenantId) -> Result<()> {
-        let settings = self.settings;
+        let settings = &self.settings;
         self.noticed(self.data.create_tenant(id, |dir| {
             let conn = tenant::prepare(dir, settings)?;
             conn.close()

@@ -34,9 +34,15 @@ use commit::Commit;
 #[async_trait]
 impl TurnStore for SqliteStore {
     async fn commit(&self, scope: &TenantScope, commit: TurnCommit) -> Result<CommitOutcome> {
-        let commit = Commit::prepare(scope.clone(), commit, Arc::clone(&self.clock))?;
+        let clock = Arc::clone(&self.clock);
+        let commit = Commit::prepare(scope.clone(), commit, &self.vectoring, clock)?;
+        let defers = commit.defers_vectors();
         let tenant = self.tenant(scope).await?;
-        tenant.write(move |tx| commit.run(tx)).await
+        let outcome = tenant.write(move |tx| commit.run(tx)).await?;
+        if defers {
+            self.vectoring.note_deferred(scope.tenant());
+        }
+        Ok(outcome)
     }
 
     async fn fail(&self, scope: &TenantScope, failure: TurnFailure) -> Result<bool> {

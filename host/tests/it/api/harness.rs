@@ -24,6 +24,7 @@ use warren::error::Result;
 use warren::events::Event;
 use warren::id::{Digest, TenantId};
 use warren::identity::TenantScope;
+use warren::memory::embed::{Offline, Progress};
 use warren::registry::{Hosted, Manifest, RegistrySettings, SchemaCache};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::telemetry::Metrics;
@@ -515,6 +516,7 @@ fn app(
         admin_key: AdminKey::new(ADMIN_KEY).unwrap(),
         health: Arc::new(Health::default()),
         metrics: Arc::new(Metrics::default()),
+        embedding: Progress::new(&Offline::default()),
         limits,
     }
 }

@@ -5,7 +5,7 @@ use warren::events::Json;
 use warren::id::AgentName;
 use warren::identity::TenantScope;
 use warren::memory::{
-    KnowledgeQuery, KnowledgeWrite, Provenance, SearchMode, Validity, Visibility,
+    Found, KnowledgeQuery, KnowledgeWrite, Provenance, SearchMode, Validity, Visibility,
 };
 use warren::turn::Effect;
 
@@ -41,7 +41,12 @@ fn agent(name: &str) -> AgentName {
     AgentName::new(name).unwrap()
 }
 
-fn entry(f: &Fixture, who: &str, visibility: Visibility, content: &str) -> KnowledgeWrite {
+pub(super) fn entry(
+    f: &Fixture,
+    who: &str,
+    visibility: Visibility,
+    content: &str,
+) -> KnowledgeWrite {
     let (customer, user) = identity(who);
     KnowledgeWrite {
         id: format!("kno_{who}_{visibility:?}_{content}").into(),
@@ -69,11 +74,11 @@ fn entry(f: &Fixture, who: &str, visibility: Visibility, content: &str) -> Knowl
     }
 }
 
-fn put(write: KnowledgeWrite) -> Effect {
+pub(super) fn put(write: KnowledgeWrite) -> Effect {
     Effect::KnowledgePut(Box::new(write))
 }
 
-fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
+pub(super) fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
     KnowledgeQuery {
         text: text.to_owned(),
         mode,
@@ -90,11 +95,12 @@ fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
 }
 
 async fn found(f: &Fixture, scope: &TenantScope, query: &KnowledgeQuery) -> Vec<String> {
-    let hits = f
+    let Found { hits, shortfall } = f
         .knowledge
         .search(scope, query, f.clock.now())
         .await
         .unwrap();
+    assert_eq!(shortfall, None);
     for pair in hits.windows(2) {
         assert!(pair[0].score >= pair[1].score, "the best first");
     }

@@ -24,15 +24,16 @@ const LAYERS: &str = "
     turn:       base domain
     telemetry:  base domain turn
 
+    embedders:  base domain
     bus:        base domain turn telemetry
     store:      base domain turn telemetry bus
     sandbox:    base domain turn telemetry
     dispatch:   base domain turn telemetry bus sandbox
     app:        base domain turn telemetry bus sandbox dispatch
     api:        base domain turn telemetry bus sandbox dispatch app
-    host:       base domain turn telemetry bus sandbox dispatch api app store
-    config:     base domain turn telemetry bus sandbox dispatch api app store host
-    cli:        base domain turn telemetry bus sandbox dispatch api app store host config
+    host:       base domain turn telemetry embedders bus sandbox dispatch api app store
+    config:     base domain turn telemetry embedders bus sandbox dispatch api app store host
+    cli:        base domain turn telemetry embedders bus sandbox dispatch api app store host config
 ";
 
 /// What everything may stand on.
@@ -49,6 +50,7 @@ const ADAPTERS: &[(&str, &[&str])] = &[
 /// Foreign crates that mark a module's job, and the modules whose job it is.
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["api", "cli"]),
+    ("ureq", &["cli", "embedders"]),
     ("rusqlite", &["store"]),
     ("sqlx", &["store"]),
     ("async_nats", &["bus"]),

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::events::Json;
 use crate::id::{CustomerId, TurnId, UserId};
 use crate::memory::{
-    Hit, Imported, KnowledgeItem, KnowledgeRecord, NewEntry, SearchMode, Visibility,
+    Found, Hit, Imported, KnowledgeItem, KnowledgeRecord, NewEntry, SearchMode, Visibility,
 };
 
 /// An entry to remember.
@@ -205,6 +205,25 @@ impl From<Hit> for KnowledgeView {
         Self {
             score: Some(hit.score),
             ..hit.item.into()
+        }
+    }
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FoundView {
+    /// The best first.
+    pub items: Vec<KnowledgeView>,
+    /// Why the search saw less than there is, if it did: the embedder is away, or is not through yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortfall: Option<String>,
+}
+
+impl From<Found> for FoundView {
+    fn from(found: Found) -> Self {
+        Self {
+            items: found.hits.into_iter().map(Into::into).collect(),
+            shortfall: found.shortfall.map(|shortfall| shortfall.to_string()),
         }
     }
 }

@@ -9,16 +9,16 @@ use rusqlite::{Connection, Row, params};
 
 use super::super::SqliteStore;
 use super::super::columns::{json, optional};
+use super::super::embedding::Vectors;
 use super::super::rows::Sql as _;
 use super::super::visibility::Whose;
-use super::write::{apply_forget, apply_put, vectors_of};
+use super::write::{apply_forget, apply_put};
 use super::{existing, get, visibility};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::{Json, Page};
 use crate::id::Position;
 use crate::identity::TenantScope;
-use crate::memory::embed::Embedding;
 use crate::memory::knowledge::chunk;
 use crate::memory::{
     IMPORT_RECORDS_MAX, Imported, KnowledgeItem, KnowledgeKeeper, KnowledgeRecord, KnowledgeWrite,
@@ -38,15 +38,16 @@ const RECORD: &str = "k.n, k.id, k.external_id, k.content, k.chunk_bytes, k.meta
 #[async_trait]
 impl KnowledgeKeeper for SqliteStore {
     async fn remember(&self, scope: &TenantScope, mut write: KnowledgeWrite) -> Result<Arc<str>> {
-        let vectors = vectors_of(&write);
+        let vectors = self.vectoring.vectors_of(&write);
+        let deferred = vectors.are_deferred();
         let tenant = self.tenant(scope).await?;
-        let scope = scope.clone();
-        tenant
+        let seen_by = scope.clone();
+        let id = tenant
             .write(move |tx| {
                 if let Some(old) = &write.supersedes {
-                    let item = get(tx.conn(), &scope, old, write.now)?;
+                    let item = get(tx.conn(), &seen_by, old, write.now)?;
                     let item = item.ok_or_else(|| Error::not_found("knowledge entry", &**old))?;
-                    require_owner(&scope, &item)?;
+                    require_owner(&seen_by, &item)?;
                     // A chunk stands for its document.
                     let part = item.part.as_ref();
                     write.supersedes =
@@ -55,7 +56,11 @@ impl KnowledgeKeeper for SqliteStore {
                 let (id, _) = put(tx.conn(), &write, &vectors)?;
                 Ok(id)
             })
-            .await
+            .await?;
+        if deferred {
+            self.vectoring.note_deferred(scope.tenant());
+        }
+        Ok(id)
     }
 
     async fn forget(&self, scope: &TenantScope, id: &str, now: Timestamp) -> Result<bool> {
@@ -105,35 +110,38 @@ impl KnowledgeKeeper for SqliteStore {
         }
         let importer = Stamp::of(scope, None, now);
         let mine = Subject::of(scope);
-        let writes: Vec<Result<(KnowledgeWrite, Vec<Embedding>)>> = records
+        let writes: Vec<Result<(KnowledgeWrite, Vectors)>> = records
             .into_iter()
             .map(|record| {
                 if !mine.has(record.customer.as_ref(), record.user.as_ref()) {
                     return Err(foreign());
                 }
                 let write = record.check(&importer, fresh_id(ID_PREFIX))?;
-                let vectors = vectors_of(&write);
+                let vectors = self.vectoring.vectors_of(&write);
                 Ok((write, vectors))
             })
             .collect();
+        let deferred = writes
+            .iter()
+            .any(|write| matches!(write, Ok((_, vectors)) if vectors.are_deferred()));
         let tenant = self.tenant(scope).await?;
-        tenant
+        let done = tenant
             .write(move |tx| {
                 writes
                     .into_iter()
                     .map(|write| import_one(tx.conn(), write))
                     .collect()
             })
-            .await
+            .await?;
+        if deferred {
+            self.vectoring.note_deferred(scope.tenant());
+        }
+        Ok(done)
     }
 }
 
 /// Write an entry in the place of the owner's own, if there is one. Says whether there was none.
-fn put(
-    conn: &Connection,
-    write: &KnowledgeWrite,
-    vectors: &[Embedding],
-) -> Result<(Arc<str>, bool)> {
+fn put(conn: &Connection, write: &KnowledgeWrite, vectors: &Vectors) -> Result<(Arc<str>, bool)> {
     let owner = (write.customer.clone(), write.user.clone());
     if let Some(item) = existing(conn, write, write.now)? {
         if item.owner != owner {
@@ -157,10 +165,7 @@ fn taken(conn: &Connection, id: &str) -> Result<bool> {
 }
 
 /// What a record's own fault is, the importer is told; what is the store's ends the import.
-fn import_one(
-    conn: &Connection,
-    write: Result<(KnowledgeWrite, Vec<Embedding>)>,
-) -> Result<Imported> {
+fn import_one(conn: &Connection, write: Result<(KnowledgeWrite, Vectors)>) -> Result<Imported> {
     let done = write.and_then(|(write, vectors)| put(conn, &write, &vectors));
     match done {
         Ok((id, true)) => Ok(Imported::Created { id }),

@@ -16,11 +16,13 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::identity::TenantScope;
-use crate::memory::embed::{self, embed};
+use crate::memory::embed::Embedding;
 use crate::memory::{
-    Hit, KnowledgeItem, KnowledgeQuery, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode,
+    Found, Hit, KnowledgeItem, KnowledgeQuery, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode,
+    Shortfall,
 };
 
+use super::super::embedding::{self, Question};
 use super::super::rows::{Sql as _, to_json};
 use super::super::visibility::domains_seen;
 use super::super::words;
@@ -50,19 +52,31 @@ pub(super) fn search(
     conn: &Connection,
     scope: &TenantScope,
     query: &KnowledgeQuery,
+    question: Question,
     now: Timestamp,
-) -> Result<Vec<Hit>> {
+) -> Result<Found> {
     let allowed = Allowed::of(scope, query, now)?;
     let by_words = || by_words(conn, &allowed, &query.text).during("searching knowledge by words");
-    let by_vector =
-        || by_vector(conn, &allowed, &query.text).during("searching knowledge by vector");
-    let ranked = match query.mode {
-        SearchMode::Keyword => shares_of_best(by_words()?),
-        SearchMode::Vector => by_vector()?,
-        SearchMode::Hybrid => fused(&[by_words()?, by_vector()?]),
+    let by_vector = |vector: &Embedding| {
+        by_vector(conn, &allowed, &question.embedder, vector)
+            .during("searching knowledge by vector")
     };
+    let mut shortfall = None;
+    let ranked = match (query.mode, question.vector) {
+        (SearchMode::Keyword, _) => shares_of_best(by_words()?),
+        (SearchMode::Vector, vector) => by_vector(&vector?)?,
+        (SearchMode::Hybrid, Ok(vector)) => fused(&[by_words()?, by_vector(&vector)?]),
+        (SearchMode::Hybrid, Err(error)) => {
+            shortfall = Some(Shortfall::WordsOnly(error.to_string()));
+            fused(&[by_words()?, Vec::new()])
+        }
+    };
+    if shortfall.is_none() && query.mode != SearchMode::Keyword {
+        let behind = embedding::is_behind(conn).during("looking for missing vectors")?;
+        shortfall = behind.then_some(Shortfall::NotAllEmbedded);
+    }
     let least = query.min_score.unwrap_or(0.0);
-    ranked
+    let hits: Result<Vec<Hit>> = ranked
         .into_iter()
         .filter(|(_, score)| *score >= least)
         .skip(query.offset as usize)
@@ -71,7 +85,11 @@ pub(super) fn search(
             let item = load(conn, n).transpose()?;
             Some(item.map(|item| Hit { item, score }))
         })
-        .collect()
+        .collect();
+    Ok(Found {
+        hits: hits?,
+        shortfall,
+    })
 }
 
 /// What a scope and a query let through.
@@ -184,15 +202,19 @@ pub(super) fn words_sql() -> String {
     )
 }
 
-fn by_vector(conn: &Connection, allowed: &Allowed, text: &str) -> rusqlite::Result<Ranked> {
-    let wanted = embed(text);
+fn by_vector(
+    conn: &Connection,
+    allowed: &Allowed,
+    embedder: &str,
+    wanted: &Embedding,
+) -> rusqlite::Result<Ranked> {
     let sql = format!(
         "SELECT k.n, v.vector, k.metadata
          FROM knowledge k CROSS JOIN knowledge_vectors v ON v.n = k.n
          WHERE v.embedder = ?10 AND {ALLOWED}"
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query(&allowed.params(&embed::EMBEDDER)[..])?;
+    let mut rows = statement.query(&allowed.params(&embedder)[..])?;
     let mut found: Ranked = Vec::new();
     while let Some(row) = rows.next()? {
         let cosine = wanted.cosine_to_bytes(row.get_ref(1)?.as_blob()?);

@@ -1,12 +1,16 @@
 //! Who sees and replaces what, search and its filters, on a database in memory.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
+use super::super::embedding::{Question, Vectoring};
 use super::super::testing::{identity, plan, scope, tenant_db};
 use super::search::{search, words_sql};
 use super::*;
 use crate::error::Error;
-use crate::memory::{KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode};
+use crate::memory::embed::{OFFLINE_NAME, Offline, embed};
+use crate::memory::{Hit, KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -44,7 +48,11 @@ fn entry(who: &str, visibility: Visibility, external_id: &str, content: &str) ->
 }
 
 fn put(conn: &Connection, write: &KnowledgeWrite) -> Result<()> {
-    apply_put(conn, write, &vectors_of(write))
+    apply_put(conn, write, &vectoring().vectors_of(write))
+}
+
+fn vectoring() -> Vectoring {
+    Vectoring::new(Arc::new(Offline::default()))
 }
 
 fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
@@ -63,8 +71,23 @@ fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
     }
 }
 
+fn search_at(
+    conn: &Connection,
+    scope: &TenantScope,
+    query: &KnowledgeQuery,
+    now: Timestamp,
+) -> Vec<Hit> {
+    let question = Question {
+        embedder: OFFLINE_NAME.into(),
+        vector: Ok(embed(&query.text)),
+    };
+    let found = search(conn, scope, query, question, now).unwrap();
+    assert_eq!(found.shortfall, None);
+    found.hits
+}
+
 fn found(conn: &Connection, who: &str, query: &KnowledgeQuery) -> Vec<String> {
-    let hits = search(conn, &scope(who), query, NOW).unwrap();
+    let hits = search_at(conn, &scope(who), query, NOW);
     for hit in &hits {
         assert!((0.0..=1.0).contains(&hit.score), "{}", hit.score);
     }
@@ -198,7 +221,7 @@ fn an_expired_entry_is_absent_and_makes_room() {
     assert!(unchanged(&conn, &ann, &write.id, version, NOW.plus_ms(9)).unwrap());
     assert!(unchanged(&conn, &ann, &write.id, 0, later).unwrap());
     assert_eq!(get(&conn, &ann, &write.id, later).unwrap(), None);
-    let hits = search(&conn, &ann, &ask("brief", SearchMode::Hybrid), later).unwrap();
+    let hits = search_at(&conn, &ann, &ask("brief", SearchMode::Hybrid), later);
     assert_eq!(hits, []);
     let others = KnowledgeWrite {
         now: later,

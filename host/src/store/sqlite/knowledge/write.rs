@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
+use super::super::embedding::Vectors;
 use super::super::rows::{Sql as _, to_json};
 use super::super::words;
 use super::{Own, existing};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, TurnId, UserId};
-use crate::memory::embed::{self, Embedding};
 use crate::memory::{KNOWLEDGE_ENTRIES_MAX, KnowledgeWrite};
 
 /// Expired entries that a write with a time to live removes, see [`super::super::working`].
@@ -34,7 +34,7 @@ pub(in super::super) fn in_the_way(
 pub(in super::super) fn apply_put(
     conn: &Connection,
     write: &KnowledgeWrite,
-    vectors: &[Embedding],
+    vectors: &Vectors,
 ) -> Result<()> {
     let own = Own::of(write);
     if write.expires.is_some() {
@@ -192,6 +192,12 @@ impl<'a> Text<'a> {
             },
         }
     }
+
+    /// Tells what text a vector was made of. The content's hash does not: a document's is that of all
+    /// its chunks, and a chunk's is that of its place.
+    fn hash(&self) -> [u8; 32] {
+        *blake3::hash(self.content.as_bytes()).as_bytes()
+    }
 }
 
 fn update(conn: &Connection, id: &str, own: &Own<'_>, write: &KnowledgeWrite) -> Result<i64> {
@@ -204,7 +210,7 @@ fn update(conn: &Connection, id: &str, own: &Own<'_>, write: &KnowledgeWrite) ->
         "UPDATE knowledge SET domain = ?2, content_hash = ?3, visibility = ?4, source = ?5, writer = ?6,
              version = version + 1, updated_ms = ?7, expires_ms = ?8, tags = ?9, metadata = ?10, content = ?11,
              turn = ?12, derived_from = ?13, valid_from_ms = ?14, valid_until_ms = ?15, superseded_by = ?16,
-             part = ?17, parts = ?18, overlap = ?19, chunk_bytes = ?20
+             part = ?17, parts = ?18, overlap = ?19, chunk_bytes = ?20, text_hash = ?21
          WHERE id = ?1 RETURNING n",
     )
     .and_then(|mut statement| {
@@ -229,6 +235,7 @@ fn update(conn: &Connection, id: &str, own: &Own<'_>, write: &KnowledgeWrite) ->
             text.parts,
             text.overlap,
             write.chunk_bytes,
+            text.hash(),
         ];
         statement.query_row(values, |row| row.get(0))
     })
@@ -246,9 +253,9 @@ fn insert(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite, row: &Row<'_
         "INSERT INTO knowledge (id, owner, domain, external_id, content_hash, visibility, customer, user,
              source, writer, version, created_ms, updated_ms, expires_ms, tags, metadata, content,
              turn, derived_from, valid_from_ms, valid_until_ms, superseded_by,
-             part, parts, overlap, chunk_bytes, document)
+             part, parts, overlap, chunk_bytes, document, text_hash)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, value + 1, ?11, ?12, ?13, ?14, ?15, ?16,
-             ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26
+             ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27
          FROM memory_counters WHERE name = 'knowledge_floor' RETURNING n",
     )
     .and_then(|mut statement| {
@@ -279,6 +286,7 @@ fn insert(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite, row: &Row<'_
             text.overlap,
             write.chunk_bytes,
             row.document,
+            text.hash(),
         ];
         statement.query_row(values, |row| row.get(0))
     })
@@ -302,29 +310,18 @@ fn require_room(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The vectors that an entry's texts are found by: to be made before the transaction, as a long text
-/// takes a millisecond.
-pub(in super::super) fn vectors_of(write: &KnowledgeWrite) -> Vec<Embedding> {
-    write.texts().map(|text| embed::embed(text)).collect()
-}
-
 /// Have a row found by its words and by its vector.
 fn index(
     conn: &Connection,
     n: i64,
     own: &Own<'_>,
     (write, number): (&KnowledgeWrite, usize),
-    vectors: &[Embedding],
+    vectors: &Vectors,
 ) -> Result<()> {
-    let content = Text::of(write, number).content;
-    index_words(conn, n, own, &write.tags, content).during("indexing knowledge")?;
-    match vectors.get(number) {
-        Some(vector) => index_vector(conn, n, vector).during("indexing knowledge"),
-        None => Err(Error::internal(
-            "indexing knowledge",
-            "a text has no vector",
-        )),
-    }
+    let text = Text::of(write, number);
+    index_words(conn, n, own, &write.tags, text.content)
+        .and_then(|()| vectors.keep(conn, n, number, &text.hash()))
+        .during("indexing knowledge")
 }
 
 fn index_words(
@@ -338,14 +335,6 @@ fn index_words(
         "INSERT OR REPLACE INTO knowledge_words (rowid, domain, tags, content) VALUES (?1, ?2, ?3, ?4)",
     )?
     .execute(params![n, words::number(&own.domain), tags.join(" "), content])?;
-    Ok(())
-}
-
-fn index_vector(conn: &Connection, n: i64, vector: &Embedding) -> rusqlite::Result<()> {
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO knowledge_vectors (n, embedder, vector) VALUES (?1, ?2, ?3)",
-    )?
-    .execute(params![n, embed::EMBEDDER, vector.to_bytes()])?;
     Ok(())
 }
 

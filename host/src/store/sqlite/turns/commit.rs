@@ -13,6 +13,7 @@ use crate::id::{AgentId, Position};
 use crate::identity::TenantScope;
 use crate::store::sqlite::append::{Batch, Draft};
 use crate::store::sqlite::effects::{self, Prepared};
+use crate::store::sqlite::embedding::Vectoring;
 use crate::store::sqlite::events::schedule;
 use crate::store::sqlite::rows::{Sql, from_u64, to_json, to_u64};
 use crate::store::sqlite::visibility::owner;
@@ -46,9 +47,11 @@ impl Commit {
     pub(super) fn prepare(
         scope: TenantScope,
         commit: TurnCommit,
+        vectoring: &Vectoring,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let scheduled = commit.scheduled.into_iter();
+        let effects = commit.effects.into_iter();
         Ok(Self {
             scope,
             clock,
@@ -56,7 +59,9 @@ impl Commit {
             position: commit.position,
             attempts_failed: commit.attempts_failed,
             reads: commit.reads,
-            effects: commit.effects.into_iter().map(Prepared::new).collect(),
+            effects: effects
+                .map(|effect| Prepared::new(effect, vectoring))
+                .collect(),
             events: Draft::all(commit.events)?,
             scheduled: scheduled
                 .map(|(due, event)| Ok((due, Draft::new(event)?)))
@@ -65,6 +70,11 @@ impl Commit {
             ended: ended(&commit.record),
             record: to_json(&commit.record)?,
         })
+    }
+
+    /// Whether it leaves vectors to be made later.
+    pub(super) fn defers_vectors(&self) -> bool {
+        self.effects.iter().any(Prepared::defers_vectors)
     }
 
     /// All of it. Nothing is written before the last reason not to.

@@ -51,6 +51,7 @@ impl Bench {
         let settings = OpenSettings {
             bytes_max: 1 << 30,
             check: false,
+            embedder: "none".into(),
         };
         let tenants = Tenants::new(data, Arc::clone(&writers), health, settings, 1);
         let id = TenantId::generate();

@@ -261,7 +261,8 @@ async fn a_document_is_found_by_its_chunks_and_goes_as_one(f: &Fixture) {
         .knowledge
         .search(&ann, &query, f.clock.now())
         .await
-        .unwrap();
+        .unwrap()
+        .hits;
     let hit = hits
         .iter()
         .find(|hit| hit.item.content.contains("lamp"))
