@@ -18,6 +18,7 @@ mod host;
 mod http;
 mod machine;
 mod memory;
+mod quality;
 mod sample;
 mod sandbox;
 mod table;
@@ -27,7 +28,7 @@ use table::Row;
 /// A group of rows: its name on the command line and what measures it.
 type Group = (&'static str, fn() -> Result<Vec<Row>>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("sandbox", sandbox::rows),
     ("cold", cold::rows),
     ("durable", durable::rows),
@@ -35,6 +36,7 @@ const GROUPS: [Group; 7] = [
     ("http", http::rows),
     ("memory", memory::rows),
     ("backlog", backlog::rows),
+    ("quality", quality::rows),
 ];
 
 fn main() -> Result<()> {
