@@ -24,6 +24,7 @@ mod events;
 mod failure;
 mod input;
 mod keys;
+mod language;
 mod memory;
 mod new;
 mod publish;

@@ -1,6 +1,6 @@
-//! `warren build`: compiles a Rust project to the file that `warren push` takes.
+//! `warren build`: compiles a project to the file that `warren push` takes.
 //!
-//! Invariant: what is reported is what cargo said it wrote, never a guess at its directories.
+//! Invariant: what is reported is what the toolchain said it wrote, never a guess at its directories.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,10 @@ use serde::Serialize;
 use super::Context;
 use super::console::Tint;
 use super::failure::{Failure, Result};
+use super::language::{BuildOptions, Language};
 use super::text;
 
-mod cargo;
 mod inspect;
-mod toolchain;
 
 use inspect::Contents;
 pub(crate) use inspect::contents;
@@ -27,7 +26,7 @@ pub(crate) struct Args {
     /// The project's directory
     #[arg(default_value = ".")]
     path: PathBuf,
-    /// Cargo's profile
+    /// Cargo's profile, for Rust
     #[arg(long, default_value = PROFILE)]
     profile: String,
 }
@@ -77,14 +76,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
 /// # Errors
 /// `Usage` if it is no project of an agent, `Failed` if the compiler is missing or says no.
 pub(crate) fn build(path: &Path, profile: &str, context: &Context) -> Result<Built> {
-    let project = cargo::project(path)?;
-    let compiler = toolchain::find(&project)?;
-    let progress = format!("Building {} with {}", project.name, compiler.describe());
-    context.console.note(progress);
-    let file = cargo::compile(&project, &compiler, profile)?;
+    let language = Language::of_project(path)?;
+    let options = BuildOptions { profile, context };
+    let product = (language.spec().build)(path, &options)?;
+    let file = product.file;
     let bytes = std::fs::read(&file).map_err(|error| Failure::file("read", &file, &error))?;
     Ok(Built {
-        name: project.name,
+        name: product.name,
         bytes: bytes.len() as u64,
         contents: contents(&bytes)?,
         file,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 
 use crate::cli::failure::{Failure, Result};
 
@@ -57,7 +57,11 @@ fn read(bytes: &[u8]) -> wasmparser::Result<Contents> {
             }
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    imports.insert(import?.name.name.to_owned());
+                    let import = import?;
+                    // Types are no more than words for what is imported with them.
+                    if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                        imports.insert(import.name.name.to_owned());
+                    }
                 }
             }
             _ => {}
@@ -92,7 +96,8 @@ mod tests {
             &["a", "warren:agent/log@0.1.0"],
         );
         check(
-            r#"(component (core module (import "inner" "x" (func))) (import "host:a/b" (instance)))"#,
+            r#"(component (core module (import "inner" "x" (func))) (import "host:a/b" (instance))
+                          (import "event" (type (sub resource))))"#,
             "component",
             &["host:a/b"],
         );

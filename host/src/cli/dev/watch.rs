@@ -17,7 +17,14 @@ const FILES_MAX: usize = 10_000;
 /// Deepest directories looked into.
 const DEPTH_MAX: usize = 16;
 /// What a build writes, or nobody writes an agent in.
-const PASSED_OVER: [&str; 3] = ["target", "node_modules", "Cargo.lock"];
+const PASSED_OVER: [&str; 6] = [
+    "target",
+    "dist",
+    "node_modules",
+    "__pycache__",
+    "Cargo.lock",
+    "package-lock.json",
+];
 
 /// Something to deploy whenever it changes.
 #[derive(Debug)]

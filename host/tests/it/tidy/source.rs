@@ -6,7 +6,15 @@ use std::fs;
 use std::path::Path;
 
 /// Directories that hold no source of ours.
-const SKIPPED: &[&str] = &["target", "node_modules", ".git", ".warren"];
+const SKIPPED: &[&str] = &[
+    "target",
+    "dist",
+    "node_modules",
+    "__pycache__",
+    ".venv",
+    ".git",
+    ".warren",
+];
 
 /// A file of the repository.
 pub(super) struct SourceFile {
