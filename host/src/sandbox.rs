@@ -60,6 +60,15 @@ pub struct SandboxRun {
     pub wall: Duration,
 }
 
+/// What a component said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its manifest, as JSON that nobody checked yet.
+    pub manifest: String,
+    /// How long it took to instantiate and ask it, and to load and link it if it was not in memory.
+    pub start: Duration,
+}
+
 impl Sandbox {
     /// Make the engine and everything that guests may import.
     ///
@@ -127,12 +136,13 @@ impl Sandbox {
     /// # Errors
     /// `Invalid` that names the import which is not linked, or says how the guest ended instead of
     /// answering; `Exhausted` if it took too long.
-    pub async fn describe(&self, digest: Digest) -> Result<String> {
+    pub async fn describe(&self, digest: Digest) -> Result<Described> {
         let _slot = self
             .describing
             .acquire()
             .await
             .map_err(|e| Error::internal("waiting for a sandbox", e))?;
+        let begun = Instant::now();
         // Loaded first, so that what is wrong with its imports is told as it is.
         self.shared.cache.get(digest).await?;
         let limits = &self.shared.limits;
@@ -144,7 +154,10 @@ impl Sandbox {
         );
         let ran = runner.run(digest, Desk::empty(), Entry::Describe).await;
         match ran.returned {
-            Ok(Returned::Described(manifest)) => Ok(manifest),
+            Ok(Returned::Described(manifest)) => Ok(Described {
+                manifest,
+                start: begun.elapsed(),
+            }),
             Ok(Returned::Handled(_)) => Err(Error::internal(
                 "describing an agent",
                 "`handle` ran instead",

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::json;
 
 use super::failure::{Exit, Failure, Result};
 use super::table::Table;
@@ -146,9 +147,18 @@ impl Console {
         ));
     }
 
-    /// How a command ended, if not well.
+    /// How a command ended, if not well: as talk too where data is JSON, so that what reads the data never
+    /// finds anything else in it, but then on one line for a program.
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.exit == Exit::Done {
+            return;
+        }
+        if self.json {
+            self.note(json!({
+                "error": failure.to_string(),
+                "hint": failure.next_step(),
+                "exit": failure.exit as u8,
+            }));
             return;
         }
         self.say(Tint::Bad, "error:", text::safe_lines(&failure.to_string()));

@@ -159,10 +159,11 @@ pub(crate) fn report(pushed: &PushView, context: &Context) {
         0 => "compiled before".to_owned(),
         ms => format!("compiled in {ms} ms"),
     };
+    let start = format!("starts in {}", text::micros(pushed.start_us));
     let what = match pushed.version {
-        None => format!("{name} would be accepted ({size}, {compiled})"),
+        None => format!("{name} would be accepted ({size}, {compiled}, {start})"),
         Some(version) if pushed.unchanged => format!("{name} version {version} is current already"),
-        Some(version) => format!("{name} version {version} ({size}, {compiled})"),
+        Some(version) => format!("{name} version {version} ({size}, {compiled}, {start})"),
     };
     let word = if pushed.dry_run { "checked" } else { "pushed" };
     console.say(Tint::Good, word, what);

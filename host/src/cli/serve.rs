@@ -31,19 +31,23 @@ pub(crate) struct HostArgs {
 }
 
 impl HostArgs {
-    /// The settings, with `defaults` below all others.
+    /// The settings, with `defaults` below all others; what looks odd in them is said.
     pub(crate) fn load(&self, defaults: &Config, console: &Console) -> Result<Config> {
+        let Loaded { config, notes } = self.read(defaults)?;
+        for note in notes {
+            console.say(Tint::Odd, "note:", note);
+        }
+        Ok(config)
+    }
+
+    fn read(&self, defaults: &Config) -> Result<Loaded> {
         let sources = Sources {
             file: self.config.clone(),
             flags: self.flags(),
             ..Sources::from_environment()
         };
-        let Loaded { config, notes } = Config::load(defaults, &sources)
-            .map_err(|error| Failure::from(error).hint("`warren doctor` checks the settings"))?;
-        for note in notes {
-            console.say(Tint::Odd, "note:", note);
-        }
-        Ok(config)
+        Config::load(defaults, &sources)
+            .map_err(|error| Failure::from(error).hint("`warren doctor` checks the settings"))
     }
 
     fn flags(&self) -> toml::Table {
@@ -78,23 +82,22 @@ struct Ready<'a> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
-    let console = &context.console;
-    let config = args.host.load(&Config::default(), console)?;
+    let Loaded { config, notes } = args.host.read(&Config::default())?;
     telemetry::start_logging(&config.log.filter, config.log.format)?;
+    // From here on what it says is log: whoever runs a service reads one stream in one form.
+    for note in notes {
+        tracing::warn!("{note}");
+    }
     runtime()?.block_on(async {
         let mut signals = StopSignals::listen()?;
         let listener = running::listen(config.listen).await?;
         if !config.listen.ip().is_loopback() {
-            console.say(
-                Tint::Odd,
-                "note:",
-                "keys travel in the clear: put something that speaks TLS in front",
-            );
+            tracing::warn!("keys travel in the clear: put something that speaks TLS in front");
         }
         let running = Running::start(&config, listener).await?;
-        ready(&running, console)?;
+        ready(&running, &context.console)?;
         signals.asked().await;
-        console.note("stopping: finishing what runs");
+        tracing::info!("stopping: finishing what runs");
         running.stop().await
     })
 }

@@ -102,6 +102,13 @@ fn cli_failures_have_a_code_and_a_hint_and_leave_stdout_empty() {
         }
     };
     let agents = ["agents", "--url", NOBODY];
+    let (code, exit) = (3, r#""exit":3"#);
+    let json = [&agents[..], &["--json"]].concat();
+    check(
+        &json,
+        code,
+        &[r#"{"error":"no host answers at"#, exit, r#""hint":"#],
+    );
     check(
         &agents,
         3,

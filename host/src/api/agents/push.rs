@@ -187,6 +187,7 @@ impl Push {
             component_bytes: accepted.component_bytes,
             artifact_bytes: accepted.artifact_bytes,
             compile_ms: accepted.compile_ms,
+            start_us: accepted.start_us,
             imports: accepted.imports.clone(),
             grants: self.grants,
             manifest: Manifest::clone(&accepted.manifest),

@@ -131,6 +131,9 @@ pub struct PushView {
     pub artifact_bytes: u64,
     /// How long it took to compile; 0 when it was compiled before.
     pub compile_ms: u64,
+    /// How long it took from the artifact on the disk to the answer of `describe`, in microseconds: a cold
+    /// start.
+    pub start_us: u64,
     /// The interfaces it imports.
     pub imports: Vec<String>,
     /// What it may do: what its manifest asks for as far as the push grants it.

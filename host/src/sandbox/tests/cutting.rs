@@ -52,7 +52,8 @@ async fn a_panic_of_the_host_ends_one_run() {
             .sandbox
             .describe(bench.probe.digest)
             .await
-            .expect("alive"),
+            .expect("alive")
+            .manifest,
         "{}"
     );
 }

@@ -24,7 +24,8 @@ async fn an_agent_describes_itself() {
             .sandbox
             .describe(bench.probe.digest)
             .await
-            .expect("manifest"),
+            .expect("manifest")
+            .manifest,
         "{}"
     );
 }
@@ -51,7 +52,8 @@ async fn what_reads_or_writes_is_denied_meanwhile() {
             .sandbox
             .describe(bench.probe.digest)
             .await
-            .expect("manifest"),
+            .expect("manifest")
+            .manifest,
         "{}"
     );
 }

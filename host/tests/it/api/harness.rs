@@ -409,6 +409,7 @@ impl Uploads for Manifests {
             imports: vec!["warren:agent/events@0.1.0".to_owned()],
             compile_ms: 1,
             artifact_bytes: 2,
+            start_us: 3,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Every command against a host that the binary itself runs.
 
 use std::io::{BufRead, BufReader, Lines};
-use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -18,9 +18,11 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn start(place: &Place, arguments: &[&str]) -> Self {
-        let mut child = place
-            .command()
-            .args(arguments)
+        Self::spawn(place.command().args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .args(["--json", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -53,11 +55,13 @@ impl Host {
         panic!("it never said {words}: {}", said.join("\n"));
     }
 
-    pub(super) fn stop(mut self, signal: Signal) {
+    /// Ends it in good order; what it said since it was last listened to.
+    pub(super) fn stop(mut self, signal: Signal) -> Vec<String> {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         let status = self.child.wait().unwrap();
         let said: Vec<String> = self.err.by_ref().map_while(Result::ok).collect();
         assert_eq!(status.code(), Some(0), "{}", said.join("\n"));
+        said
     }
 }
 
@@ -159,12 +163,34 @@ fn cli_the_whole_tour_works_over_a_served_host() {
     host.stop(Signal::TERM);
 }
 
+#[test]
+fn cli_the_log_is_json_when_it_is_asked_for() {
+    let place = Place::new();
+    let mut command = place.command();
+    command
+        .args(["serve", "--data-dir", "data"])
+        .env("WARREN_LOG_FORMAT", "json")
+        .env("WARREN_LOG_FILTER", "warren=debug");
+    let mut host = Host::spawn(&mut command);
+    host.json_line();
+    let said = host.stop(Signal::TERM);
+    assert!(!said.is_empty());
+    for line in said {
+        let Ok(Value::Object(line)) = serde_json::from_str(&line) else {
+            panic!("no JSON object: {line}");
+        };
+        for member in ["timestamp", "level", "target", "message"] {
+            assert!(line[member].is_string(), "{member}: {line:?}");
+        }
+    }
+}
+
 fn push_and_run(tenant: &Client<'_>) {
     tenant.json(&["push", "probe.wasm", "--dry-run"], "/dry_run", "true");
     tenant.says(&["agents"], &["no agents"]);
     tenant.says(
         &["push", "probe.wasm"],
-        &["pushed probe version 1", "probe.run", "next:"],
+        &["pushed probe version 1", "starts in", "probe.run", "next:"],
     );
     tenant.says(&["push", "probe.wasm"], &["current already"]);
     tenant.says(&["agents"], &["NAME", "probe", "active"]);
