@@ -78,15 +78,10 @@ async fn listen() -> Result<(TcpListener, SocketAddr)> {
 
 async fn api_key(bench: &BenchHost, scope: &TenantScope) -> Result<String> {
     let secret = ApiKeySecret::generate()?;
-    let key = ApiKey {
-        id: secret.id().clone(),
-        tenant: scope.tenant(),
-        name: KeyName::new("bench")?,
-        hash: bench.host.app.keys.hash(&secret),
-        created: bench.host.app.clock.now(),
-        revoked: None,
-    };
-    bench.host.app.admin.create_key(key).await?;
+    let app = &bench.host.app;
+    let named = (scope.tenant(), KeyName::new("bench")?);
+    let key = ApiKey::new(&secret, &app.keys, named, app.clock.now());
+    app.admin.create_key(key).await?;
     Ok(secret.reveal())
 }
 

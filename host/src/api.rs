@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::registry::SchemaCache;
 
+mod access;
 mod agents;
 mod auth;
 mod calls;
@@ -46,7 +47,7 @@ pub mod types;
 
 pub use serve::serve;
 
-use auth::KeyCache;
+use auth::{KeyCache, Revocations};
 use error::{ApiError, Code};
 use slots::TenantSlots;
 
@@ -54,6 +55,7 @@ use slots::TenantSlots;
 pub(crate) struct Api {
     pub(crate) app: Arc<App>,
     keys: KeyCache,
+    revocations: Revocations,
     schemas: SchemaCache,
     requests: TenantSlots,
     uploads: TenantSlots,
@@ -70,6 +72,7 @@ impl Api {
         let limits = &app.limits;
         Self {
             keys: KeyCache::new(limits.key_cache, limits.key_cache_entries_max),
+            revocations: Revocations::default(),
             schemas: SchemaCache::default(),
             requests: TenantSlots::new("requests_per_tenant_max", limits.requests_per_tenant_max),
             uploads: TenantSlots::new("uploads_per_tenant_max", limits.uploads_per_tenant_max),
@@ -150,6 +153,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(tenants::get_tenant, tenants::delete_tenant))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))
+        .routes(routes!(keys::rotate_key))
         .routes(routes!(keys::whoami))
         .routes(routes!(agents::list_agents))
         .routes(routes!(agents::get_agent, agents::delete_agent))

@@ -32,6 +32,7 @@ mod push;
 mod running;
 mod serve;
 mod services;
+mod span;
 mod sse;
 mod table;
 mod tail;
@@ -106,7 +107,7 @@ enum Command {
     Memory(memory::Args),
     /// List, make and remove tenants (operator)
     Tenants(tenants::Args),
-    /// List, make and revoke the API keys of a tenant (operator)
+    /// List, make, rotate and revoke the API keys of a tenant (operator)
     Keys(keys::Args),
     /// Check this machine, the settings and the connection
     Doctor(doctor::Args),

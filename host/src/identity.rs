@@ -14,9 +14,16 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::{AgentName, CustomerId, KeyName, TenantId, TenantName, UserId};
 
+mod api_key;
 mod key;
+mod scopes;
 
+pub use api_key::{
+    ApiKey, KEY_GRACE_S_DEFAULT, KEY_GRACE_S_MAX, KEY_LIFE_S_MAX, KEY_USED_EVERY_MS,
+    KEYS_PER_TENANT_MAX, PreviousSecret, REVOKED_KEYS_PER_TENANT_MAX,
+};
 pub use key::{ApiKeySecret, KeyHasher, KeyId};
+pub use scopes::{Scope, Scopes};
 
 /// Who acts inside a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,21 +146,13 @@ pub struct Tenant {
     pub weight: u32,
 }
 
-/// What is kept of an API key: never the secret.
+/// Another secret for a key.
 #[derive(Debug, Clone)]
-pub struct ApiKey {
-    /// The part of the key that finds it.
-    pub id: KeyId,
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// Unique in the tenant.
-    pub name: KeyName,
-    /// Keyed hash of the whole key.
+pub struct Rotation {
+    /// Keyed hash of the whole key with its new secret.
     pub hash: [u8; 32],
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it was revoked, if it was.
-    pub revoked: Option<Timestamp>,
+    /// The secret until now is good before this.
+    pub until: Timestamp,
 }
 
 /// Tenants and keys. The one storage trait without a scope: only the operator reaches it.
@@ -171,12 +170,17 @@ pub trait AdminStore: Send + Sync {
     async fn all_tenants(&self) -> Result<Vec<Tenant>>;
     /// Remove a tenant, its keys and its directory: nothing of it is left.
     async fn delete_tenant(&self, name: &TenantName) -> Result<()>;
-    /// Keep a key. `Conflict` if the tenant has one of that name that is not revoked.
+    /// Keep a key. `Conflict` if the tenant has one of that name that is not revoked, `Exhausted` past
+    /// [`KEYS_PER_TENANT_MAX`]. Of the revoked ones the last [`REVOKED_KEYS_PER_TENANT_MAX`] stay.
     async fn create_key(&self, key: ApiKey) -> Result<()>;
+    /// Give a key another secret. `NotFound` if the tenant has none of this id that is not revoked.
+    async fn rotate_key(&self, tenant: TenantId, id: &KeyId, to: Rotation) -> Result<()>;
     /// A tenant's keys by name.
     async fn list_keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>>;
     /// Revoke a key from now on. `NotFound` if there is none of that name.
     async fn revoke_key(&self, tenant: TenantId, name: &KeyName, at: Timestamp) -> Result<()>;
     /// The key of this id, revoked ones included.
     async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>>;
+    /// Write down that a key was used.
+    async fn note_key_used(&self, id: &KeyId, at: Timestamp) -> Result<()>;
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: this is the only place outside the dispatcher that builds a scope. Which tenant it is for
 //! follows from the key alone, never from a path, a header or a body; customer and user are the
-//! tenant's own and may be named by it.
+//! tenant's own and may be named by it. What the operation takes is looked up in [`super::access`] before
+//! anything is read of the request.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -14,26 +15,33 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, UserId};
-use crate::identity::{ApiKey, ApiKeySecret, Tenant, TenantScope};
+use crate::identity::{ApiKey, ApiKeySecret, Scope, Tenant, TenantScope};
 
+use super::access::{self, Access};
 use super::error::{ApiError, ApiResult, Code};
 use super::slots::Slot;
 use super::{Api, Shared};
 
 mod cache;
+mod holder;
+mod revocations;
 
 pub(crate) use cache::KeyCache;
+pub(crate) use holder::{Credential, Holder};
+pub(crate) use revocations::Revocations;
 
 /// The tenant's customer on whose behalf a request is made.
 const CUSTOMER_HEADER: &str = "warren-customer";
 /// The end user on whose behalf a request is made.
 const USER_HEADER: &str = "warren-user";
 
-/// Whoever holds a tenant's key.
+/// Whoever holds something that a tenant gave, good for the operation that is asked for.
 pub(crate) struct Caller {
     pub(crate) scope: TenantScope,
-    /// The key, to look at again while a stream lives.
-    pub(crate) secret: ApiKeySecret,
+    /// Who it is, and what it may do.
+    pub(crate) holder: Holder,
+    /// What it showed, to look at again while a stream lives.
+    pub(crate) credential: Credential,
     /// One of the tenant's requests, until the handler is done.
     _slot: Slot,
 }
@@ -42,20 +50,43 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> ApiResult<Self> {
+        let access = access::of(parts)?;
         let text = bearer(&parts.headers)?;
-        let Ok(secret) = text.parse::<ApiKeySecret>() else {
+        let Some(credential) = Credential::parse(text) else {
             return Err(api.not_a_tenant_key(text));
         };
-        let key = api.authenticate(&secret).await?.ok_or_else(unknown_key)?;
+        let holder = api.authenticate(&credential).await?;
+        let holder = holder.ok_or_else(unknown_key)?;
+        let slot = api.requests.take(holder.tenant)?;
+        require(access, &holder)?;
         let customer = header(&parts.headers, CUSTOMER_HEADER, CustomerId::new)?;
         let user = header(&parts.headers, USER_HEADER, UserId::new)?;
-        let slot = api.requests.take(key.tenant)?;
+        let name = holder.name.clone();
         Ok(Self {
-            scope: TenantScope::for_request(key.tenant, key.name, customer, user),
-            secret,
+            scope: TenantScope::for_request(holder.tenant, name, customer, user),
+            holder,
+            credential,
             _slot: slot,
         })
     }
+}
+
+/// Refuse whoever lacks what the operation takes, and say what that is.
+fn require(access: Access, holder: &Holder) -> ApiResult<()> {
+    match access {
+        Access::Scope(scope) if !holder.scopes.has(scope) => Err(lacks(scope)),
+        Access::Scope(_) | Access::Tenant => Ok(()),
+        // No handler of such an operation asks for a caller.
+        Access::Operator | Access::Open => Err(not_the_operators()),
+    }
+}
+
+fn lacks(scope: Scope) -> ApiError {
+    ApiError::new(
+        Code::Denied,
+        format!("this takes the scope `{scope}`, which the key was not given"),
+    )
+    .scope(scope)
 }
 
 /// Whoever holds the operator's key.
@@ -78,22 +109,41 @@ impl FromRequestParts<Shared> for Operator {
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> ApiResult<Self> {
         let text = bearer(&parts.headers)?;
         if api.app.admin_key.is(text) {
-            return Ok(Self);
+            return match access::of(parts)? {
+                Access::Operator => Ok(Self),
+                _ => Err(ApiError::new(Code::Denied, "this is not the operator's")),
+            };
         }
         // The routes are no secret, so a tenant's key is told what is wrong with it: 403, not 404.
-        match text.parse::<ApiKeySecret>() {
-            Ok(secret) if api.authenticate(&secret).await?.is_some() => Err(ApiError::new(
-                Code::Denied,
-                "this takes the operator's key, not a tenant's",
-            )),
+        match Credential::parse(text) {
+            Some(credential) if api.authenticate(&credential).await?.is_some() => {
+                Err(not_the_operators())
+            }
             _ => Err(unknown_key()),
         }
     }
 }
 
+fn not_the_operators() -> ApiError {
+    ApiError::new(
+        Code::Denied,
+        "this takes the operator's key, not a tenant's",
+    )
+}
+
 impl Api {
-    /// The key's row, if the key is right and not revoked.
-    pub(crate) async fn authenticate(&self, secret: &ApiKeySecret) -> Result<Option<ApiKey>> {
+    /// Who shows this, if it is good now.
+    pub(crate) async fn authenticate(&self, credential: &Credential) -> Result<Option<Holder>> {
+        match credential {
+            Credential::Key(secret) => {
+                let key = self.key(secret).await?;
+                Ok(key.map(Holder::of_key))
+            }
+        }
+    }
+
+    /// The key's row, if the key is right and stands.
+    async fn key(&self, secret: &ApiKeySecret) -> Result<Option<ApiKey>> {
         let now = self.app.clock.now();
         let row = match self.keys.get(secret.id(), now) {
             Some(row) => row,
@@ -102,13 +152,33 @@ impl Api {
                 None => return Ok(None),
             },
         };
-        let valid = self.app.keys.verify(secret, &row.hash);
-        Ok((valid && row.revoked.is_none()).then_some(row))
+        if !row.opens(secret, &self.app.keys, now) {
+            return Ok(None);
+        }
+        if row.is_use_worth_noting(now) {
+            self.note_use(&row).await;
+        }
+        Ok(Some(row))
     }
 
-    /// Believe no looked-up key any longer: one was revoked here.
+    /// Write down that a key is in use. That this cannot be written is no reason to refuse its holder.
+    async fn note_use(&self, row: &ApiKey) {
+        let now = self.app.clock.now();
+        let noted = ApiKey {
+            used: Some(now),
+            ..row.clone()
+        };
+        self.keys.put(noted, now);
+        if let Err(error) = self.app.admin.note_key_used(&row.id, now).await {
+            tracing::warn!(%error, key = row.id.as_str(), "could not note the use of a key");
+        }
+    }
+
+    /// Believe nothing that was looked up any longer, and have open streams look again: a key was revoked
+    /// or rotated here, or a tenant removed.
     pub(crate) fn forget_keys(&self) {
         self.keys.clear();
+        self.revocations.tell();
     }
 
     fn not_a_tenant_key(&self, text: &str) -> ApiError {
@@ -122,11 +192,11 @@ impl Api {
     }
 }
 
-/// The same words for a key that is malformed, unknown, wrong or revoked.
+/// The same words for a key that is malformed, unknown, wrong, expired or revoked.
 fn unknown_key() -> ApiError {
     ApiError::new(
         Code::Unauthenticated,
-        "the key is not known here, or was revoked",
+        "the key is not known here, has expired, or was revoked",
     )
 }
 
@@ -166,7 +236,10 @@ impl Modify for Schemes {
     fn modify(&self, document: &mut OpenApi) {
         let components = document.components.get_or_insert_default();
         for (name, words) in [
-            ("key", "A tenant's API key."),
+            (
+                "key",
+                "A tenant's API key. An operation that names a scope takes a key that has it.",
+            ),
             ("admin", "The operator's key."),
         ] {
             let scheme = Http::builder()

@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
+use crate::identity::Scope;
 use crate::registry::RowFault;
 
 use super::types::Problem;
@@ -38,6 +39,7 @@ struct Parts {
     detail: Option<String>,
     field: Option<String>,
     limit: Option<String>,
+    scope: Option<Scope>,
     event_id: Option<String>,
     turn_id: Option<String>,
     rows: Vec<RowFault>,
@@ -60,11 +62,17 @@ impl ApiError {
             detail: None,
             field: None,
             limit: None,
+            scope: None,
             event_id: None,
             turn_id: None,
             rows: Vec::new(),
             source: None,
         }))
+    }
+
+    /// The same with the scope that is lacking.
+    pub(crate) fn scope(self, scope: Scope) -> Self {
+        self.with(|parts| parts.scope = Some(scope))
     }
 
     /// The same with the event that was made before it failed.
@@ -98,6 +106,7 @@ impl ApiError {
             detail: self.0.detail.clone(),
             field: self.0.field.clone(),
             limit: self.0.limit.clone(),
+            scope: self.0.scope.map(|scope| scope.to_string()),
             event_id: self.0.event_id.clone(),
             turn_id: self.0.turn_id.clone(),
             rows: self.0.rows.clone(),

@@ -6,6 +6,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Shared;
+use super::access;
 use super::auth::Schemes;
 use super::types::Problem;
 
@@ -44,6 +45,7 @@ pub(super) fn begin() -> OpenApiRouter<Shared> {
 /// The finished document as JSON.
 pub(super) fn finish(mut document: Document) -> String {
     Problems.modify(&mut document);
+    access::describe(&mut document);
     document.to_pretty_json().unwrap_or_default()
 }
 

@@ -19,8 +19,8 @@ mod services;
 mod turns;
 
 pub use admin::{
-    KeyMade, KeyRequest, KeyView, TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX, TenantRequest,
-    TenantView, WhoamiView,
+    KeyMade, KeyRequest, KeyView, RotateRequest, TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX,
+    TenantRequest, TenantView, WhoamiView,
 };
 pub use agents::{AgentView, CallRequest, CallView, PushView, RollbackRequest, VersionView};
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};
@@ -71,6 +71,9 @@ pub struct Problem {
     /// The limit that was passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
+    /// The scope that the key lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// The event that the request made before it failed: look it up later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,

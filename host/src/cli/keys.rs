@@ -1,12 +1,14 @@
 //! `warren keys`: the API keys of a tenant, for the operator.
 
-use crate::api::types::{KeyMade, KeyRequest, KeyView, Listing};
+use crate::api::types::{KeyMade, KeyRequest, KeyView, Listing, RotateRequest};
 use crate::id::{KeyName, TenantName};
+use crate::identity::{Scope, Scopes};
 
 use super::Context;
 use super::client::Request;
 use super::console::Tint;
 use super::failure::Result;
+use super::span::Span;
 use super::table::Table;
 
 /// `warren keys`.
@@ -24,13 +26,18 @@ enum Action {
         tenant: TenantName,
     },
     /// Make a key and print it, this once
-    Create {
+    Create(Create),
+    /// Give a key another secret and print it, this once; the one until now is good for a while longer
+    Rotate {
         /// The tenant
         tenant: TenantName,
-        /// The key's name: events published with it carry it in their source
+        /// The key's name
         name: KeyName,
+        /// How long the secret until now stays good, as in `12h`; a day unless given, at most 30d
+        #[arg(long, value_name = "SPAN")]
+        grace: Option<Span>,
     },
-    /// Revoke a key from now on
+    /// Revoke a key from now on, with both its secrets; what it opened ends
     Revoke {
         /// The tenant
         tenant: TenantName,
@@ -39,10 +46,29 @@ enum Action {
     },
 }
 
+#[derive(Debug, clap::Args)]
+struct Create {
+    /// The tenant
+    tenant: TenantName,
+    /// The key's name: events published with it carry it in their source
+    name: KeyName,
+    /// What it may do, as in `events:publish`; again for more. Everything that there is unless given
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+    scopes: Vec<Scope>,
+    /// How long it lives, as in `30d`; until it is revoked unless given
+    #[arg(long, value_name = "SPAN")]
+    expires: Option<Span>,
+}
+
 pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     match args.action {
         Action::List { tenant } => list(&tenant, context),
-        Action::Create { tenant, name } => create(&tenant, name, context),
+        Action::Create(wanted) => create(wanted, context),
+        Action::Rotate {
+            tenant,
+            name,
+            grace,
+        } => rotate(&tenant, &name, grace, context),
         Action::Revoke { tenant, name } => revoke(&tenant, &name, context),
     }
 }
@@ -54,30 +80,74 @@ fn list(tenant: &TenantName, context: &Context) -> Result<()> {
         return context.console.json(&answer.raw()?);
     }
     let page: Listing<KeyView> = answer.read()?;
-    let mut table = Table::new(["NAME", "KEY", "CREATED", "REVOKED"]);
+    let mut table = Table::new(["NAME", "KEY", "CREATED", "LAST USED", "STATE", "SCOPES"]);
     for key in &page.items {
         let shown = format!("wrn_{}_…", key.id);
-        let revoked = key.revoked.map(|at| at.to_string()).unwrap_or_default();
-        table.row([&key.name, &shown, &key.created, &revoked]);
+        let used = key.last_used.map(|at| at.to_string()).unwrap_or_default();
+        let scopes = match key.scopes {
+            scopes if scopes == Scopes::all() => "all".to_owned(),
+            scopes => scopes.to_string(),
+        };
+        table.row([&key.name, &shown, &key.created, &used, &state(key), &scopes]);
     }
     let nothing = format!("no keys; make one with `warren keys create {tenant} NAME`");
     context.console.table(&table, &nothing)
 }
 
-fn create(tenant: &TenantName, name: KeyName, context: &Context) -> Result<()> {
-    let request = Request::post(&["tenants", tenant.as_str(), "keys"])
-        .json(&KeyRequest { name })?
-        .by_operator();
-    let answer = context.client()?.send(request)?;
+fn state(key: &KeyView) -> String {
+    match (key.revoked, key.expires, key.previous_until) {
+        (Some(at), _, _) => format!("revoked {at}"),
+        (None, Some(at), _) => format!("until {at}"),
+        (None, None, Some(at)) => format!("good, old secret until {at}"),
+        (None, None, None) => "good".to_owned(),
+    }
+}
+
+fn create(wanted: Create, context: &Context) -> Result<()> {
+    let Create { tenant, name, .. } = &wanted;
+    let body = KeyRequest {
+        scopes: (!wanted.scopes.is_empty()).then(|| wanted.scopes.iter().copied().collect()),
+        expires_in_s: wanted.expires.map(|span| span.0),
+        ..KeyRequest::named(name.clone())
+    };
+    let request = Request::post(&["tenants", tenant.as_str(), "keys"]).json(&body)?;
+    show(request, "made", tenant, context)
+}
+
+fn rotate(
+    tenant: &TenantName,
+    name: &KeyName,
+    grace: Option<Span>,
+    context: &Context,
+) -> Result<()> {
+    let body = RotateRequest {
+        grace_s: grace.map(|span| span.0),
+    };
+    let path = ["tenants", tenant.as_str(), "keys", name.as_str(), "rotate"];
+    show(
+        Request::post(&path).json(&body)?,
+        "rotated",
+        tenant,
+        context,
+    )
+}
+
+/// Print a key that is shown once.
+fn show(request: Request, done: &str, tenant: &TenantName, context: &Context) -> Result<()> {
+    let answer = context.client()?.send(request.by_operator())?;
     if context.console.is_json() {
         return context.console.json(&answer.raw()?);
     }
     let made: KeyMade = answer.read()?;
+    let old = made
+        .previous_until
+        .map(|at| format!("; the secret until now is good before {at}"))
+        .unwrap_or_default();
     let talk = format_args!(
-        "key {} of tenant {tenant}; it is shown this once",
+        "key {} of tenant {tenant}; it is shown this once{old}",
         made.name
     );
-    context.console.say(Tint::Good, "made", talk);
+    context.console.say(Tint::Good, done, talk);
     context.console.line(made.key)
 }
 

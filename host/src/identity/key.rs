@@ -71,6 +71,17 @@ impl ApiKeySecret {
         })
     }
 
+    /// A new secret for the key of this id.
+    ///
+    /// # Errors
+    /// `Unavailable` if the operating system gives no randomness.
+    pub fn renewed(id: &KeyId) -> Result<Self> {
+        Ok(Self {
+            id: id.clone(),
+            ..Self::generate()?
+        })
+    }
+
     /// The part that finds the row.
     pub fn id(&self) -> &KeyId {
         &self.id

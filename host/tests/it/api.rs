@@ -8,6 +8,7 @@ mod events;
 mod graph;
 mod harness;
 mod isolation;
+mod keys;
 mod listening;
 mod memory;
 mod openapi;

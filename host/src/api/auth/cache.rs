@@ -60,17 +60,17 @@ impl KeyCache {
 #[cfg(test)]
 mod tests {
     use crate::id::{KeyName, TenantId};
+    use crate::identity::{ApiKeySecret, KeyHasher};
 
     use super::*;
 
     fn key(id: &str) -> ApiKey {
+        let secret = ApiKeySecret::generate().unwrap();
+        let named = (TenantId::generate(), KeyName::new("k").unwrap());
+        let key = ApiKey::new(&secret, &KeyHasher::new([0; 32]), named, Timestamp(0));
         ApiKey {
             id: KeyId::from_stored(id.into()),
-            tenant: TenantId::generate(),
-            name: KeyName::new("k").unwrap(),
-            hash: [0; 32],
-            created: Timestamp(0),
-            revoked: None,
+            ..key
         }
     }
 

@@ -10,17 +10,17 @@ use std::sync::Arc;
 use axum::response::sse::Event as Message;
 use futures_util::{FutureExt, Stream, StreamExt};
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::error::Result;
 use crate::events::{Event, EventFilter, NewEvent};
 use crate::id::Position;
-use crate::identity::{ApiKeySecret, TenantScope};
+use crate::identity::TenantScope;
 use crate::registry::is_feed_event;
 
-use super::super::auth::Caller;
+use super::super::auth::{Caller, Credential};
 use super::super::slots::Slot;
 use super::super::types::EventView;
 use super::super::{Api, Shared};
@@ -49,7 +49,9 @@ impl Wanted {
 pub(crate) struct Tail {
     api: Shared,
     scope: TenantScope,
-    secret: ApiKeySecret,
+    credential: Credential,
+    /// Tells that something was revoked.
+    revoked: watch::Receiver<u64>,
     filter: Wanted,
     feed: broadcast::Receiver<Arc<Event>>,
     /// The last position that was sent or passed over.
@@ -80,7 +82,10 @@ impl Tail {
     ) -> Result<Self> {
         let slot = api.streams.take(caller.scope.tenant())?;
         // A stream has its own limit: the request is done when it begins.
-        let Caller { scope, secret, .. } = caller;
+        let Caller {
+            scope, credential, ..
+        } = caller;
+        let revoked = api.revocations.watch();
         // Subscribe before looking at the log: what is committed in between comes twice and is skipped.
         let feed = api.app.feed.subscribe(scope.tenant());
         let head = api.app.events.head(&scope).await?;
@@ -93,7 +98,8 @@ impl Tail {
             _open: Open::new(Arc::clone(&api), slot),
             api,
             scope,
-            secret,
+            credential,
+            revoked,
             filter,
             feed,
             heartbeat,
@@ -149,7 +155,8 @@ impl Tail {
         if self.api.app.health.draining().is_cancelled() {
             return Err("shutdown");
         }
-        if self.heartbeat.tick().now_or_never().is_some() && !self.still_allowed().await {
+        let due = self.heartbeat.tick().now_or_never().is_some();
+        if (due || self.was_told()) && !self.still_allowed().await {
             return Err("revoked");
         }
         let events = &self.api.app.events;
@@ -166,6 +173,13 @@ impl Tail {
             let received = tokio::select! {
                 received = self.feed.recv() => received,
                 () = self.api.app.health.draining().cancelled() => return Step::End("shutdown"),
+                // Its sender lives as long as the tail does.
+                _ = self.revoked.changed() => {
+                    if self.still_allowed().await {
+                        continue;
+                    }
+                    return Step::End("revoked");
+                }
                 _ = self.heartbeat.tick() => {
                     if self.still_allowed().await {
                         return Step::Heartbeat;
@@ -187,9 +201,16 @@ impl Tail {
         }
     }
 
+    /// Whether something was revoked since this was asked last.
+    fn was_told(&mut self) -> bool {
+        let told = self.revoked.has_changed().unwrap_or(false);
+        self.revoked.mark_unchanged();
+        told
+    }
+
     /// Whether the key still stands. When the store cannot say, the stream goes on until it can.
     async fn still_allowed(&self) -> bool {
-        !matches!(self.api.authenticate(&self.secret).await, Ok(None))
+        !matches!(self.api.authenticate(&self.credential).await, Ok(None))
     }
 }
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::id::{CustomerId, KeyName, TenantId, TenantName, UserId};
-use crate::identity::{ApiKey, Tenant};
+use crate::identity::{ApiKey, Scopes, Tenant};
 
 /// Share of the host that a tenant gets unless told otherwise: there is room to give less and more.
 pub const TENANT_WEIGHT_DEFAULT: u32 = 10;
@@ -58,9 +58,36 @@ pub struct KeyRequest {
     /// Unique among the tenant's keys; events published with the key carry it in their source.
     #[schema(value_type = String, example = "checkout")]
     pub name: KeyName,
+    /// What it may do; everything that there is today unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["events:publish"]))]
+    pub scopes: Option<Scopes>,
+    /// Seconds that it lives, up to ten years; until it is revoked unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_s: Option<u64>,
 }
 
-/// A new key.
+impl KeyRequest {
+    /// A key of this name that may do everything and does not expire.
+    pub fn named(name: KeyName) -> Self {
+        Self {
+            name,
+            scopes: None,
+            expires_in_s: None,
+        }
+    }
+}
+
+/// Another secret for a key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateRequest {
+    /// Seconds that the secret until now stays good beside the new one, up to 30 days; a day unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_s: Option<u64>,
+}
+
+/// A new key, or a key with a new secret.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct KeyMade {
     /// Its name.
@@ -68,9 +95,20 @@ pub struct KeyMade {
     pub name: KeyName,
     /// The key itself, shown this once.
     pub key: String,
+    /// What it may do.
+    #[schema(value_type = Vec<String>)]
+    pub scopes: Scopes,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
+    /// Good before this; until it is revoked if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires: Option<Timestamp>,
+    /// The secret before this one is good before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub previous_until: Option<Timestamp>,
 }
 
 /// A key without its secret.
@@ -81,9 +119,24 @@ pub struct KeyView {
     pub name: KeyName,
     /// The part of the key that may be shown: `wrn_<id>_…`.
     pub id: String,
+    /// What it may do.
+    #[schema(value_type = Vec<String>)]
+    pub scopes: Scopes,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
+    /// Good before this; until it is revoked if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires: Option<Timestamp>,
+    /// When it was used last, to ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used: Option<Timestamp>,
+    /// The secret before the last rotation is good before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub previous_until: Option<Timestamp>,
     /// When it was revoked, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -95,7 +148,11 @@ impl From<ApiKey> for KeyView {
         Self {
             name: key.name,
             id: key.id.as_str().to_owned(),
+            scopes: key.scopes,
             created: key.created,
+            expires: key.expires,
+            last_used: key.used,
+            previous_until: key.previous.map(|previous| previous.until),
             revoked: key.revoked,
         }
     }
@@ -112,6 +169,10 @@ pub struct WhoamiView {
     pub tenant_id: TenantId,
     /// What events published with the key carry as their source.
     pub source: String,
+    /// What the key may do.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub scopes: Scopes,
     /// The customer of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]

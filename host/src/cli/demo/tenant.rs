@@ -65,9 +65,7 @@ impl Member {
             weight: None,
         };
         operator.send(Request::post(&["tenants"]).json(&body)?.by_operator())?;
-        let body = KeyRequest {
-            name: KeyName::new(KEY)?,
-        };
+        let body = KeyRequest::named(KeyName::new(KEY)?);
         let request = Request::post(&["tenants", name, "keys"]).json(&body)?;
         let made: KeyMade = operator.send(request.by_operator())?.read()?;
         let client = client(url, Some(&made.key), None);

@@ -73,9 +73,7 @@ fn new_key(client: &Client) -> Result<String> {
     if keys.items.iter().any(stale) {
         client.send(Request::delete(&["tenants", DEV, "keys", DEV]).by_operator())?;
     }
-    let body = KeyRequest {
-        name: KeyName::new(DEV)?,
-    };
+    let body = KeyRequest::named(KeyName::new(DEV)?);
     let request = Request::post(&["tenants", DEV, "keys"])
         .json(&body)?
         .by_operator();

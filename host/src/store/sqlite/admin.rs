@@ -13,13 +13,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::bus::Announcement;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{KeyName, TenantId, TenantName};
-use crate::identity::{AdminStore, ApiKey, KeyId, Tenant};
+use crate::identity::{AdminStore, ApiKey, KeyId, Rotation, Tenant};
 
 use super::SqliteStore;
 use super::columns::parsed;
@@ -27,6 +27,8 @@ use super::datadir::DataDir;
 use super::host_db::HostDb;
 use super::rows::Sql as _;
 use super::tenants::Tenants;
+
+mod keys;
 
 #[async_trait]
 impl AdminStore for SqliteStore {
@@ -94,23 +96,35 @@ impl AdminStore for SqliteStore {
     }
 
     async fn create_key(&self, key: ApiKey) -> Result<()> {
-        self.host.call(move |conn| insert_key(conn, &key)).await
+        self.host.call(move |conn| keys::insert(conn, &key)).await
+    }
+
+    async fn rotate_key(&self, tenant: TenantId, id: &KeyId, to: Rotation) -> Result<()> {
+        let id = id.clone();
+        self.host
+            .call(move |conn| keys::rotate(conn, tenant, &id, &to))
+            .await
     }
 
     async fn list_keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>> {
-        self.host.call(move |conn| keys(conn, tenant)).await
+        self.host.call(move |conn| keys::all(conn, tenant)).await
     }
 
     async fn revoke_key(&self, tenant: TenantId, name: &KeyName, at: Timestamp) -> Result<()> {
         let name = name.clone();
         self.host
-            .call(move |conn| revoke_key(conn, tenant, &name, at))
+            .call(move |conn| keys::revoke(conn, tenant, &name, at))
             .await
     }
 
     async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>> {
         let id = id.clone();
-        self.host.call(move |conn| find_key(conn, &id)).await
+        self.host.call(move |conn| keys::find(conn, &id)).await
+    }
+
+    async fn note_key_used(&self, id: &KeyId, at: Timestamp) -> Result<()> {
+        let id = id.clone();
+        self.host.call(move |conn| keys::used(conn, &id, at)).await
     }
 }
 
@@ -213,79 +227,4 @@ fn tenants(conn: &Connection, rest: &str, params: impl rusqlite::Params) -> Resu
         statement.query_map(params, tenant)?.collect()
     })
     .during("reading tenants")
-}
-
-fn insert_key(conn: &Connection, key: &ApiKey) -> Result<()> {
-    let (tenant, taken): (bool, bool) = conn
-        .query_row(
-            "SELECT EXISTS (SELECT 1 FROM tenants WHERE id = ?1),
-                    EXISTS (SELECT 1 FROM api_keys WHERE tenant = ?1 AND name = ?2 AND revoked_ms IS NULL)",
-            params![key.tenant.to_string(), key.name.as_str()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .during("finding a key")?;
-    if !tenant {
-        return Err(Error::not_found("tenant", key.tenant.to_string()));
-    }
-    if taken {
-        let reason = format!(
-            "there is one named `{}` already: revoke it, or choose another name",
-            key.name
-        );
-        return Err(Error::conflict("API key", reason));
-    }
-    conn.execute(
-        "INSERT INTO api_keys (id, tenant, name, hash, created_ms, revoked_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            key.id.as_str(),
-            key.tenant.to_string(),
-            key.name.as_str(),
-            key.hash,
-            key.created.0,
-            key.revoked.map(|at| at.0)
-        ],
-    )
-    .during("creating a key")?;
-    Ok(())
-}
-
-/// The columns of [`key`], in its order.
-const KEY: &str = "SELECT id, tenant, name, hash, created_ms, revoked_ms FROM api_keys";
-
-fn keys(conn: &Connection, tenant: TenantId) -> Result<Vec<ApiKey>> {
-    conn.prepare_cached(&format!(
-        "{KEY} WHERE tenant = ?1 ORDER BY name, created_ms, id"
-    ))
-    .and_then(|mut statement| statement.query_map([tenant.to_string()], key)?.collect())
-    .during("reading keys")
-}
-
-fn find_key(conn: &Connection, id: &KeyId) -> Result<Option<ApiKey>> {
-    conn.prepare_cached(&format!("{KEY} WHERE id = ?1"))
-        .and_then(|mut statement| statement.query_row([id.as_str()], key).optional())
-        .during("reading a key")
-}
-
-fn revoke_key(conn: &Connection, tenant: TenantId, name: &KeyName, at: Timestamp) -> Result<()> {
-    let revoked = conn
-        .execute(
-            "UPDATE api_keys SET revoked_ms = ?3 WHERE tenant = ?1 AND name = ?2 AND revoked_ms IS NULL",
-            params![tenant.to_string(), name.as_str(), at.0],
-        )
-        .during("revoking a key")?;
-    match revoked {
-        0 => Err(Error::not_found("API key", name.as_str())),
-        _ => Ok(()),
-    }
-}
-
-fn key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
-    Ok(ApiKey {
-        id: KeyId::from_stored(row.get(0)?),
-        tenant: parsed(row, 1)?,
-        name: parsed(row, 2)?,
-        hash: row.get(3)?,
-        created: Timestamp(row.get(4)?),
-        revoked: row.get::<_, Option<i64>>(5)?.map(Timestamp),
-    })
 }

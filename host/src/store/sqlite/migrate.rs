@@ -17,9 +17,10 @@ pub(super) struct Migrations {
 /// Of `host.db`.
 pub(super) const HOST: Migrations = Migrations {
     what: "host database",
-    steps: &[include_str!(
-        "../../../../migrations/sqlite/host/0001_tenants.sql"
-    )],
+    steps: &[
+        include_str!("../../../../migrations/sqlite/host/0001_tenants.sql"),
+        include_str!("../../../../migrations/sqlite/host/0002_scopes.sql"),
+    ],
 };
 
 /// Of each tenant's `state.db`.

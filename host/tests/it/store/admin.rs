@@ -32,14 +32,8 @@ fn tenant(text: &str) -> Tenant {
 
 fn key(tenant: TenantId, text: &str) -> (ApiKeySecret, ApiKey) {
     let secret = ApiKeySecret::generate().unwrap();
-    let key = ApiKey {
-        id: secret.id().clone(),
-        tenant,
-        name: KeyName::new(text).unwrap(),
-        hash: KeyHasher::new([1; 32]).hash(&secret),
-        created: Timestamp(5),
-        revoked: None,
-    };
+    let named = (tenant, KeyName::new(text).unwrap());
+    let key = ApiKey::new(&secret, &KeyHasher::new([1; 32]), named, Timestamp(5));
     (secret, key)
 }
 

@@ -36,14 +36,8 @@ async fn a_removal_that_began_is_ended() {
     let store = open(dir.path());
     let (acme, bolt) = (create(&store, "acme").await, create(&store, "bolt").await);
     let secret = ApiKeySecret::generate().unwrap();
-    let key = ApiKey {
-        id: secret.id().clone(),
-        tenant: bolt,
-        name: KeyName::new("ci").unwrap(),
-        hash: store.key_hasher().hash(&secret),
-        created: Timestamp(1),
-        revoked: None,
-    };
+    let named = (bolt, KeyName::new("ci").unwrap());
+    let key = ApiKey::new(&secret, &store.key_hasher(), named, Timestamp(1));
     store.create_key(key).await.unwrap();
     store.close();
     drop(store);
