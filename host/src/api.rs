@@ -16,6 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::id::{TenantId, TenantName};
+use crate::identity::{ApiKey, KeyId};
 use crate::registry::SchemaCache;
 
 mod access;
@@ -42,19 +44,21 @@ mod services;
 mod signing_keys;
 mod slots;
 mod tenants;
+mod tokens;
 mod turns;
 pub mod types;
 
 pub use serve::serve;
 
-use auth::{KeyCache, Revocations};
+use auth::{Lately, Revocations};
 use error::{ApiError, Code};
 use slots::TenantSlots;
 
 /// What handlers share: the host and what this side keeps in memory.
 pub(crate) struct Api {
     pub(crate) app: Arc<App>,
-    keys: KeyCache,
+    keys: Lately<KeyId, ApiKey>,
+    tenants: Lately<TenantName, TenantId>,
     revocations: Revocations,
     schemas: SchemaCache,
     requests: TenantSlots,
@@ -71,7 +75,8 @@ impl Api {
     fn new(app: Arc<App>, openapi: String) -> Self {
         let limits = &app.limits;
         Self {
-            keys: KeyCache::new(limits.key_cache, limits.key_cache_entries_max),
+            keys: Lately::new(limits.key_cache, limits.key_cache_entries_max),
+            tenants: Lately::new(limits.key_cache, limits.key_cache_entries_max),
             revocations: Revocations::default(),
             schemas: SchemaCache::default(),
             requests: TenantSlots::new("requests_per_tenant_max", limits.requests_per_tenant_max),
@@ -155,6 +160,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::revoke_key))
         .routes(routes!(keys::rotate_key))
         .routes(routes!(keys::whoami))
+        .routes(routes!(tokens::delegate))
         .routes(routes!(agents::list_agents))
         .routes(routes!(agents::get_agent, agents::delete_agent))
         .routes(routes!(agents::list_versions))

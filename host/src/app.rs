@@ -17,7 +17,7 @@ use crate::bus::Feed;
 use crate::clock::{Clock, millis};
 use crate::error::{Error, Result};
 use crate::events::EventStore;
-use crate::identity::{AdminStore, KeyHasher, TenantScope};
+use crate::identity::{AdminStore, FetchKeys, Issuers, KeyHasher, TenantScope};
 use crate::memory::embed::Progress;
 use crate::memory::{
     EpisodeKeeper, EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureKeeper,
@@ -87,6 +87,10 @@ pub struct App {
     pub feed: Arc<dyn Feed>,
     /// Hashes API keys.
     pub keys: KeyHasher,
+    /// Whose tokens are taken beside API keys.
+    pub issuers: Issuers,
+    /// Reads the public keys that issuers publish.
+    pub issuer_keys: Arc<dyn FetchKeys>,
     /// The operator's key.
     pub admin_key: AdminKey,
     /// Whether the host is fit for work.
@@ -238,10 +242,10 @@ pub struct ApiLimits {
     /// Time between two heartbeats of a stream, each of which also checks that its key still stands.
     #[serde(rename = "heartbeat_ms", with = "millis")]
     pub heartbeat: Duration,
-    /// How long a looked-up API key is believed: the longest that a revoked one still works.
+    /// How long a looked-up API key or tenant is believed: the longest that a revoked one still works.
     #[serde(rename = "key_cache_ms", with = "millis")]
     pub key_cache: Duration,
-    /// Looked-up API keys kept. One is about 250 bytes.
+    /// Looked-up API keys kept, and as many tenants. One is about 400 bytes.
     pub key_cache_entries_max: usize,
 }
 

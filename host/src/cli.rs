@@ -107,7 +107,7 @@ enum Command {
     Memory(memory::Args),
     /// List, make and remove tenants (operator)
     Tenants(tenants::Args),
-    /// List, make, rotate and revoke the API keys of a tenant (operator)
+    /// List, make, rotate and revoke the API keys of a tenant (operator), or hand a weaker token on
     Keys(keys::Args),
     /// Check this machine, the settings and the connection
     Doctor(doctor::Args),

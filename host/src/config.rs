@@ -14,6 +14,7 @@ use crate::dispatch::DispatchLimits;
 use crate::embedders::{EMBEDDER_KEY_VARIABLE, EmbedderKey, EmbedderSettings};
 use crate::error::{Error, Result};
 use crate::host::{HostSettings, RetentionSettings};
+use crate::identity::{IssuerSettings, Issuers};
 use crate::registry::RegistrySettings;
 use crate::sandbox::SandboxLimits;
 use crate::sandbox::intake::IntakeSettings;
@@ -66,6 +67,11 @@ pub struct Config {
     pub registry: RegistrySettings,
     /// How memory is searched.
     pub memory: MemorySettings,
+    /// Who vouches for callers beside this host.
+    pub identity: IdentitySettings,
+    /// The issuers of `identity`, with their secrets from the environment.
+    #[serde(skip)]
+    pub issuers: Issuers,
     /// The operator's key, from the environment.
     #[serde(skip)]
     pub admin_key: Option<OperatorSecret>,
@@ -86,9 +92,19 @@ impl Default for Config {
             retention: RetentionSettings::default(),
             registry: RegistrySettings::default(),
             memory: MemorySettings::default(),
+            identity: IdentitySettings::default(),
+            issuers: Issuers::default(),
             admin_key: None,
         }
     }
+}
+
+/// Who vouches for callers beside this host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentitySettings {
+    /// Issuers of JSON Web Tokens.
+    pub issuers: Vec<IssuerSettings>,
 }
 
 /// The host's log, on stderr.
@@ -168,6 +184,7 @@ impl Config {
         HostSettings {
             data_dir: self.data_dir,
             admin_key,
+            issuers: self.issuers,
             intake: self.intake,
             sandbox: self.sandbox,
             turn: self.turn,
@@ -196,6 +213,8 @@ impl Config {
         let mut config: Self = table
             .try_into()
             .map_err(|e: toml::de::Error| Error::invalid("settings", e.to_string().trim_end()))?;
+        let variable = |name: &str| sources.secret(name).map(str::to_owned);
+        config.issuers = Issuers::new(config.identity.issuers.clone(), &variable)?;
         config.admin_key = match sources.secret(OPERATOR_KEY_VARIABLE) {
             Some(key) => Some(OperatorSecret::given(key)?),
             None => defaults.admin_key.clone(),
@@ -355,6 +374,35 @@ mod tests {
             &[("WARREN_ADMIN_KEY", "short")],
             &["WARREN_ADMIN_KEY", "32"],
         );
+    }
+
+    #[test]
+    fn an_issuer_is_read_from_the_file_and_its_secret_from_the_environment() {
+        let file = r#"
+            [[identity.issuers]]
+            name = "login"
+            iss = "https://login.example"
+            aud = ["warren"]
+            tenant = "acme"
+            user_claim = "sub"
+            scopes = ["events:publish"]
+            keys = [{ kid = "a", alg = "HS256", secret_variable = "LOGIN_SECRET" }]
+        "#;
+        let secret = "s".repeat(32);
+        let loaded = load(file, &[("LOGIN_SECRET", &secret)], "").unwrap();
+        let issuer = loaded.config.issuers.find("https://login.example").unwrap();
+        assert_eq!(issuer.name().as_str(), "jwt-login");
+        let error = |file: &str, environment: &[(&str, &str)]| {
+            load(file, environment, "").err().unwrap().to_string()
+        };
+        assert!(error(file, &[]).contains("LOGIN_SECRET"));
+        let inline = file.replace("secret_variable", "secret");
+        assert!(
+            error(&inline, &[]).contains("secret"),
+            "secrets are in no file"
+        );
+        let wide = file.replace("events:publish", "everything");
+        assert!(error(&wide, &[("LOGIN_SECRET", &secret)]).contains("events:publish"));
     }
 
     #[test]

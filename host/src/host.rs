@@ -21,7 +21,7 @@ use crate::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner, 
 use crate::embedders::{EmbedderSettings, Work, Worker};
 use crate::error::Result;
 use crate::id::Digest;
-use crate::identity::TenantScope;
+use crate::identity::{Issuers, TenantScope};
 use crate::memory::embed::{Embedder, Progress, Watched};
 use crate::registry::{Hosted, RegistrySettings, SchemaCache};
 use crate::sandbox::intake::{Accepted, Artifacts, Intake, IntakeSettings};
@@ -30,10 +30,12 @@ use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::telemetry::Metrics;
 use crate::turn::{Services, Turn, TurnLimits};
 
+mod issuer_keys;
 mod sweep;
 
 pub use sweep::RetentionSettings;
 
+use issuer_keys::IssuerKeys;
 use sweep::{Sweeper, Sweeping};
 
 /// The file of running turns, in the data directory. Not `running`: to a file system that ignores case
@@ -47,6 +49,8 @@ pub struct HostSettings {
     pub data_dir: PathBuf,
     /// The operator's key.
     pub admin_key: AdminKey,
+    /// Whose tokens are taken beside API keys.
+    pub issuers: Issuers,
     /// How uploads are checked and compiled.
     pub intake: IntakeSettings,
     /// What one sandbox may use.
@@ -73,6 +77,7 @@ impl HostSettings {
         Self {
             data_dir,
             admin_key,
+            issuers: Issuers::default(),
             intake: IntakeSettings::default(),
             sandbox: SandboxLimits::default(),
             turn: TurnLimits::default(),
@@ -151,6 +156,7 @@ impl Host {
             registry: settings.registry,
             uploads,
             feed: bus,
+            issuers: settings.issuers,
             admin_key: settings.admin_key,
             embedding: Arc::clone(&progress),
             limits: settings.api,
@@ -211,6 +217,7 @@ struct Outside {
     registry: RegistrySettings,
     uploads: Arc<dyn Uploads>,
     feed: Arc<dyn Feed>,
+    issuers: Issuers,
     admin_key: AdminKey,
     embedding: Arc<Progress>,
     limits: ApiLimits,
@@ -241,6 +248,8 @@ fn app(store: &Arc<SqliteStore>, outside: Outside) -> App {
         uploads: outside.uploads,
         feed: outside.feed,
         keys: store.key_hasher(),
+        issuers: outside.issuers,
+        issuer_keys: Arc::new(IssuerKeys::new()),
         admin_key: outside.admin_key,
         health: Arc::new(Health::default()),
         metrics: Arc::new(Metrics::default()),

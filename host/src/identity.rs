@@ -15,15 +15,30 @@ use crate::error::Result;
 use crate::id::{AgentName, CustomerId, KeyName, TenantId, TenantName, UserId};
 
 mod api_key;
+mod delegated;
+mod jwt;
 mod key;
 mod scopes;
+pub(crate) mod strict;
 
 pub use api_key::{
     ApiKey, KEY_GRACE_S_DEFAULT, KEY_GRACE_S_MAX, KEY_LIFE_S_MAX, KEY_USED_EVERY_MS,
     KEYS_PER_TENANT_MAX, PreviousSecret, REVOKED_KEYS_PER_TENANT_MAX,
 };
+pub use delegated::{
+    Allowed, Block, Bounds, DelegatedToken, TOKEN_BLOCKS_MAX, TOKEN_BYTES_MAX,
+    TOKEN_LIFE_S_DEFAULT, TOKEN_LIFE_S_MAX,
+};
+pub use jwt::{
+    Algorithm, Claims, FetchKeys, Issuer, IssuerSettings, Issuers, JWKS_BYTES_MAX, JWT_BYTES_MAX,
+    JwtKey, KeySettings, Refusal, Unverified,
+};
 pub use key::{ApiKeySecret, KeyHasher, KeyId};
 pub use scopes::{Scope, Scopes};
+
+/// What the names of issuers begin with in a tenant, and no key's name: whoever is `client/jwt-login` is so
+/// by a token.
+pub const ISSUED_PREFIX: &str = "jwt-";
 
 /// Who acts inside a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]

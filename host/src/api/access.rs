@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::SecurityRequirement;
 
-use crate::identity::Scope;
+use crate::identity::{Bounds, Scope};
 
 use super::error::{ApiError, ApiResult, Code};
 
@@ -36,124 +36,188 @@ use Scope::{
     RegistryRead, RegistryWrite, TurnsRead, TurnsWrite,
 };
 
-/// Every operation: its method, its path, what it takes.
+/// Which bounds of a token an operation keeps. One that it does not keep, it is refused to: a token for one
+/// plan cannot list all turns.
+type Keeps = u8;
+/// None of them.
+const NONE: Keeps = 0;
+/// All, as there is nothing to keep out of.
+const ANY: Keeps = 1;
+/// The agent: it is the `{name}` of the path.
+const A: Keeps = 2;
+/// The plan: the handler takes the caller's, see [`Caller`](super::auth::Caller).
+const P: Keeps = 4;
+/// Customer and user: the handler reads and writes for those of the scope, or what is nobody's.
+const S: Keeps = 8;
+/// The agent or the plan: it is the `{space}` of the path.
+const W: Keeps = 16;
+
+/// Every operation: its method, its path, what it takes, which bounds it keeps.
 #[rustfmt::skip]
-const TABLE: &[(&str, &str, Access)] = &[
-    ("GET",    "/healthz",                                Open),
-    ("GET",    "/readyz",                                 Open),
-    ("GET",    "/v1/version",                             Open),
-    ("GET",    "/v1/openapi.json",                        Open),
+const TABLE: &[(&str, &str, Access, Keeps)] = &[
+    ("GET",    "/healthz",                                Open,                  NONE),
+    ("GET",    "/readyz",                                 Open,                  NONE),
+    ("GET",    "/v1/version",                             Open,                  NONE),
+    ("GET",    "/v1/openapi.json",                        Open,                  NONE),
 
-    ("GET",    "/metrics",                                Operator),
-    ("GET",    "/v1/tenants",                             Operator),
-    ("POST",   "/v1/tenants",                             Operator),
-    ("GET",    "/v1/tenants/{name}",                      Operator),
-    ("DELETE", "/v1/tenants/{name}",                      Operator),
-    ("GET",    "/v1/tenants/{name}/keys",                 Operator),
-    ("POST",   "/v1/tenants/{name}/keys",                 Operator),
-    ("DELETE", "/v1/tenants/{name}/keys/{key}",           Operator),
-    ("POST",   "/v1/tenants/{name}/keys/{key}/rotate",    Operator),
-    ("GET",    "/v1/tenants/{name}/services",             Operator),
+    ("GET",    "/metrics",                                Operator,              NONE),
+    ("GET",    "/v1/tenants",                             Operator,              NONE),
+    ("POST",   "/v1/tenants",                             Operator,              NONE),
+    ("GET",    "/v1/tenants/{name}",                      Operator,              NONE),
+    ("DELETE", "/v1/tenants/{name}",                      Operator,              NONE),
+    ("GET",    "/v1/tenants/{name}/keys",                 Operator,              NONE),
+    ("POST",   "/v1/tenants/{name}/keys",                 Operator,              NONE),
+    ("DELETE", "/v1/tenants/{name}/keys/{key}",           Operator,              NONE),
+    ("POST",   "/v1/tenants/{name}/keys/{key}/rotate",    Operator,              NONE),
+    ("GET",    "/v1/tenants/{name}/services",             Operator,              NONE),
 
-    ("GET",    "/v1/whoami",                              Tenant),
+    ("GET",    "/v1/whoami",                              Tenant,                ANY),
+    ("POST",   "/v1/tokens",                              Tenant,                ANY),
 
-    ("GET",    "/v1/agents",                              Needs(AgentsRead)),
-    ("GET",    "/v1/agents/{name}",                       Needs(AgentsRead)),
-    ("PUT",    "/v1/agents/{name}",                       Needs(AgentsDeploy)),
-    ("DELETE", "/v1/agents/{name}",                       Needs(AgentsDeploy)),
-    ("POST",   "/v1/agents/{name}/call",                  Needs(AgentsCall)),
-    ("PUT",    "/v1/agents/{name}/config",                Needs(AgentsDeploy)),
-    ("POST",   "/v1/agents/{name}/pause",                 Needs(AgentsDeploy)),
-    ("POST",   "/v1/agents/{name}/release",               Needs(AgentsDeploy)),
-    ("POST",   "/v1/agents/{name}/resume",                Needs(AgentsDeploy)),
-    ("POST",   "/v1/agents/{name}/rollback",              Needs(AgentsDeploy)),
-    ("GET",    "/v1/agents/{name}/versions",              Needs(AgentsRead)),
-    ("GET",    "/v1/graph",                               Needs(AgentsRead)),
+    ("GET",    "/v1/agents",                              Needs(AgentsRead),     S),
+    ("GET",    "/v1/agents/{name}",                       Needs(AgentsRead),     A | S),
+    ("PUT",    "/v1/agents/{name}",                       Needs(AgentsDeploy),   A),
+    ("DELETE", "/v1/agents/{name}",                       Needs(AgentsDeploy),   A),
+    ("POST",   "/v1/agents/{name}/call",                  Needs(AgentsCall),     A | P | S),
+    ("PUT",    "/v1/agents/{name}/config",                Needs(AgentsDeploy),   A),
+    ("POST",   "/v1/agents/{name}/pause",                 Needs(AgentsDeploy),   A),
+    ("POST",   "/v1/agents/{name}/release",               Needs(AgentsDeploy),   A),
+    ("POST",   "/v1/agents/{name}/resume",                Needs(AgentsDeploy),   A),
+    ("POST",   "/v1/agents/{name}/rollback",              Needs(AgentsDeploy),   A),
+    ("GET",    "/v1/agents/{name}/versions",              Needs(AgentsRead),     A | S),
+    ("GET",    "/v1/graph",                               Needs(AgentsRead),     S),
 
-    ("GET",    "/v1/events",                              Needs(EventsRead)),
-    ("POST",   "/v1/events",                              Needs(EventsPublish)),
-    ("POST",   "/v1/events/batch",                        Needs(EventsPublish)),
-    ("GET",    "/v1/events/stream",                       Needs(EventsRead)),
-    ("GET",    "/v1/events/{id}",                         Needs(EventsRead)),
+    ("GET",    "/v1/events",                              Needs(EventsRead),     P),
+    ("POST",   "/v1/events",                              Needs(EventsPublish),  P | S),
+    ("POST",   "/v1/events/batch",                        Needs(EventsPublish),  P | S),
+    ("GET",    "/v1/events/stream",                       Needs(EventsRead),     P),
+    ("GET",    "/v1/events/{id}",                         Needs(EventsRead),     NONE),
 
-    ("GET",    "/v1/turns",                               Needs(TurnsRead)),
-    ("GET",    "/v1/turns/{turn}",                        Needs(TurnsRead)),
-    ("GET",    "/v1/queue",                               Needs(TurnsRead)),
-    ("GET",    "/v1/dead-letters",                        Needs(TurnsRead)),
-    ("DELETE", "/v1/dead-letters/{turn}",                 Needs(TurnsWrite)),
-    ("POST",   "/v1/dead-letters/{turn}/replay",          Needs(TurnsWrite)),
+    ("GET",    "/v1/turns",                               Needs(TurnsRead),      NONE),
+    ("GET",    "/v1/turns/{turn}",                        Needs(TurnsRead),      NONE),
+    ("GET",    "/v1/queue",                               Needs(TurnsRead),      NONE),
+    ("GET",    "/v1/dead-letters",                        Needs(TurnsRead),      NONE),
+    ("DELETE", "/v1/dead-letters/{turn}",                 Needs(TurnsWrite),     NONE),
+    ("POST",   "/v1/dead-letters/{turn}/replay",          Needs(TurnsWrite),     NONE),
 
-    ("GET",    "/v1/event-definitions",                   Needs(RegistryRead)),
-    ("GET",    "/v1/event-definitions/{type}",            Needs(RegistryRead)),
-    ("PUT",    "/v1/event-definitions/{type}",            Needs(RegistryWrite)),
-    ("DELETE", "/v1/event-definitions/{type}",            Needs(RegistryWrite)),
-    ("GET",    "/v1/schemas",                             Needs(RegistryRead)),
-    ("GET",    "/v1/schemas/{name}",                      Needs(RegistryRead)),
-    ("PUT",    "/v1/schemas/{name}",                      Needs(RegistryWrite)),
-    ("GET",    "/v1/services",                            Needs(RegistryRead)),
-    ("POST",   "/v1/services",                            Needs(RegistryWrite)),
-    ("POST",   "/v1/services/import",                     Needs(RegistryWrite)),
-    ("GET",    "/v1/services/resolve",                    Needs(RegistryRead)),
-    ("GET",    "/v1/services/stream",                     Needs(RegistryRead)),
-    ("GET",    "/v1/services/ws",                         Needs(RegistryRead)),
-    ("GET",    "/v1/services/{name}",                     Needs(RegistryRead)),
-    ("DELETE", "/v1/services/{name}",                     Needs(RegistryWrite)),
-    ("PUT",    "/v1/services/{name}/heartbeat",           Needs(RegistryWrite)),
-    ("POST",   "/v1/services/{name}/heartbeat",           Needs(RegistryWrite)),
-    ("PUT",    "/v1/services/{name}/status",              Needs(RegistryWrite)),
-    ("GET",    "/v1/signing-keys",                        Needs(RegistryRead)),
-    ("PUT",    "/v1/signing-keys/{key}",                  Needs(RegistryWrite)),
-    ("DELETE", "/v1/signing-keys/{key}",                  Needs(RegistryWrite)),
+    ("GET",    "/v1/event-definitions",                   Needs(RegistryRead),   S),
+    ("GET",    "/v1/event-definitions/{type}",            Needs(RegistryRead),   S),
+    ("PUT",    "/v1/event-definitions/{type}",            Needs(RegistryWrite),  NONE),
+    ("DELETE", "/v1/event-definitions/{type}",            Needs(RegistryWrite),  NONE),
+    ("GET",    "/v1/schemas",                             Needs(RegistryRead),   S),
+    ("GET",    "/v1/schemas/{name}",                      Needs(RegistryRead),   S),
+    ("PUT",    "/v1/schemas/{name}",                      Needs(RegistryWrite),  NONE),
+    ("GET",    "/v1/services",                            Needs(RegistryRead),   S),
+    ("POST",   "/v1/services",                            Needs(RegistryWrite),  NONE),
+    ("POST",   "/v1/services/import",                     Needs(RegistryWrite),  NONE),
+    ("GET",    "/v1/services/resolve",                    Needs(RegistryRead),   S),
+    ("GET",    "/v1/services/stream",                     Needs(RegistryRead),   S),
+    ("GET",    "/v1/services/ws",                         Needs(RegistryRead),   S),
+    ("GET",    "/v1/services/{name}",                     Needs(RegistryRead),   S),
+    ("DELETE", "/v1/services/{name}",                     Needs(RegistryWrite),  NONE),
+    ("PUT",    "/v1/services/{name}/heartbeat",           Needs(RegistryWrite),  NONE),
+    ("POST",   "/v1/services/{name}/heartbeat",           Needs(RegistryWrite),  NONE),
+    ("PUT",    "/v1/services/{name}/status",              Needs(RegistryWrite),  NONE),
+    ("GET",    "/v1/signing-keys",                        Needs(RegistryRead),   S),
+    ("PUT",    "/v1/signing-keys/{key}",                  Needs(RegistryWrite),  NONE),
+    ("DELETE", "/v1/signing-keys/{key}",                  Needs(RegistryWrite),  NONE),
 
-    ("GET",    "/agents",                                 Needs(RegistryRead)),
-    ("POST",   "/agents/register",                        Needs(RegistryWrite)),
-    ("GET",    "/agents/{id}",                            Needs(RegistryRead)),
-    ("DELETE", "/agents/{id}",                            Needs(RegistryWrite)),
-    ("POST",   "/agents/{id}/heartbeat",                  Needs(RegistryWrite)),
-    ("PUT",    "/agents/{id}/status",                     Needs(RegistryWrite)),
-    ("GET",    "/api/services",                           Needs(RegistryRead)),
-    ("POST",   "/api/services/register",                  Needs(RegistryWrite)),
-    ("GET",    "/api/services/{id}",                      Needs(RegistryRead)),
-    ("DELETE", "/api/services/{id}",                      Needs(RegistryWrite)),
-    ("POST",   "/api/services/{id}/heartbeat",            Needs(RegistryWrite)),
+    ("GET",    "/agents",                                 Needs(RegistryRead),   S),
+    ("POST",   "/agents/register",                        Needs(RegistryWrite),  NONE),
+    ("GET",    "/agents/{id}",                            Needs(RegistryRead),   S),
+    ("DELETE", "/agents/{id}",                            Needs(RegistryWrite),  NONE),
+    ("POST",   "/agents/{id}/heartbeat",                  Needs(RegistryWrite),  NONE),
+    ("PUT",    "/agents/{id}/status",                     Needs(RegistryWrite),  NONE),
+    ("GET",    "/api/services",                           Needs(RegistryRead),   S),
+    ("POST",   "/api/services/register",                  Needs(RegistryWrite),  NONE),
+    ("GET",    "/api/services/{id}",                      Needs(RegistryRead),   S),
+    ("DELETE", "/api/services/{id}",                      Needs(RegistryWrite),  NONE),
+    ("POST",   "/api/services/{id}/heartbeat",            Needs(RegistryWrite),  NONE),
 
-    ("GET",    "/v1/memory/episodes",                     Needs(MemoryRead)),
-    ("POST",   "/v1/memory/episodes",                     Needs(MemoryWrite)),
-    ("POST",   "/v1/memory/erase",                        Needs(MemoryWrite)),
-    ("GET",    "/v1/memory/export",                       Needs(MemoryRead)),
-    ("POST",   "/v1/memory/import",                       Needs(MemoryWrite)),
-    ("GET",    "/v1/memory/knowledge",                    Needs(MemoryRead)),
-    ("POST",   "/v1/memory/knowledge",                    Needs(MemoryWrite)),
-    ("POST",   "/v1/memory/knowledge/search",             Needs(MemoryRead)),
-    ("GET",    "/v1/memory/knowledge/{id}",               Needs(MemoryRead)),
-    ("DELETE", "/v1/memory/knowledge/{id}",               Needs(MemoryWrite)),
-    ("GET",    "/v1/memory/procedures",                   Needs(MemoryRead)),
-    ("POST",   "/v1/memory/procedures/match",             Needs(MemoryRead)),
-    ("GET",    "/v1/memory/procedures/{name}",            Needs(MemoryRead)),
-    ("PUT",    "/v1/memory/procedures/{name}",            Needs(MemoryWrite)),
-    ("POST",   "/v1/memory/procedures/{name}/activate",   Needs(MemoryWrite)),
-    ("POST",   "/v1/memory/procedures/{name}/rollback",   Needs(MemoryWrite)),
-    ("GET",    "/v1/memory/sessions",                     Needs(MemoryRead)),
-    ("GET",    "/v1/memory/sessions/{id}",                Needs(MemoryRead)),
-    ("PUT",    "/v1/memory/sessions/{id}",                Needs(MemoryWrite)),
-    ("DELETE", "/v1/memory/sessions/{id}",                Needs(MemoryWrite)),
-    ("GET",    "/v1/memory/working/{space}",              Needs(MemoryRead)),
-    ("DELETE", "/v1/memory/working/{space}",              Needs(MemoryWrite)),
-    ("GET",    "/v1/memory/working/{space}/{key}",        Needs(MemoryRead)),
-    ("DELETE", "/v1/memory/working/{space}/{key}",        Needs(MemoryWrite)),
+    ("GET",    "/v1/memory/episodes",                     Needs(MemoryRead),     S),
+    ("POST",   "/v1/memory/episodes",                     Needs(MemoryWrite),    S),
+    ("POST",   "/v1/memory/erase",                        Needs(MemoryWrite),    NONE),
+    ("GET",    "/v1/memory/export",                       Needs(MemoryRead),     NONE),
+    ("POST",   "/v1/memory/import",                       Needs(MemoryWrite),    NONE),
+    ("GET",    "/v1/memory/knowledge",                    Needs(MemoryRead),     S),
+    ("POST",   "/v1/memory/knowledge",                    Needs(MemoryWrite),    S),
+    ("POST",   "/v1/memory/knowledge/search",             Needs(MemoryRead),     S),
+    ("GET",    "/v1/memory/knowledge/{id}",               Needs(MemoryRead),     S),
+    ("DELETE", "/v1/memory/knowledge/{id}",               Needs(MemoryWrite),    S),
+    ("GET",    "/v1/memory/procedures",                   Needs(MemoryRead),     S),
+    ("POST",   "/v1/memory/procedures/match",             Needs(MemoryRead),     S),
+    ("GET",    "/v1/memory/procedures/{name}",            Needs(MemoryRead),     S),
+    ("PUT",    "/v1/memory/procedures/{name}",            Needs(MemoryWrite),    NONE),
+    ("POST",   "/v1/memory/procedures/{name}/activate",   Needs(MemoryWrite),    NONE),
+    ("POST",   "/v1/memory/procedures/{name}/rollback",   Needs(MemoryWrite),    NONE),
+    ("GET",    "/v1/memory/sessions",                     Needs(MemoryRead),     S),
+    ("GET",    "/v1/memory/sessions/{id}",                Needs(MemoryRead),     S),
+    ("PUT",    "/v1/memory/sessions/{id}",                Needs(MemoryWrite),    S),
+    ("DELETE", "/v1/memory/sessions/{id}",                Needs(MemoryWrite),    S),
+    ("GET",    "/v1/memory/working/{space}",              Needs(MemoryRead),     W),
+    ("DELETE", "/v1/memory/working/{space}",              Needs(MemoryWrite),    W),
+    ("GET",    "/v1/memory/working/{space}/{key}",        Needs(MemoryRead),     W),
+    ("DELETE", "/v1/memory/working/{space}/{key}",        Needs(MemoryWrite),    W),
 ];
 
-static BY_ROUTE: LazyLock<HashMap<(&str, &str), Access>> = LazyLock::new(|| {
-    let row =
-        |(method, path, access): &(&'static str, &'static str, Access)| ((*method, *path), *access);
+static BY_ROUTE: LazyLock<HashMap<(&str, &str), Row>> = LazyLock::new(|| {
+    let row = |row: &(&'static str, &'static str, Access, Keeps)| {
+        let (method, path, access, keeps) = *row;
+        ((method, path), Row { access, keeps })
+    };
     TABLE.iter().map(row).collect()
 });
 
-/// What the operation of this request takes.
+/// What the table says of an operation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) access: Access,
+    keeps: Keeps,
+}
+
+impl Row {
+    /// Refuse an operation that would lead out of what a token is bound to. `path` looks a part of the
+    /// path up.
+    pub(crate) fn keeps_within<'a>(
+        self,
+        bounds: &Bounds,
+        path: impl Fn(&str) -> Option<&'a str>,
+    ) -> ApiResult<()> {
+        let keeps = |what: Keeps| self.keeps & what != 0;
+        if keeps(ANY) {
+            return Ok(());
+        }
+        let is = |part: &str, expect: &str| path(part) == Some(expect);
+        if let Some(agent) = &bounds.agent {
+            let space = format!("agent:{agent}");
+            if !(keeps(A) && is("name", agent.as_str()) || keeps(W) && is("space", &space)) {
+                return Err(leads_out("agent", agent.as_str()));
+            }
+        }
+        if let Some(plan) = &bounds.plan {
+            let space = format!("plan:{plan}");
+            if !(keeps(P) || keeps(W) && is("space", &space)) {
+                return Err(leads_out("plan", plan.as_str()));
+            }
+        }
+        if bounds.has_subject() && !keeps(S) {
+            return Err(leads_out("customer or user", bounds.subject()));
+        }
+        Ok(())
+    }
+}
+
+/// The refusal of what a token is not bound to.
+pub(crate) fn leads_out(what: &str, bound: &str) -> ApiError {
+    let detail = format!("the token is for the {what} `{bound}` alone, and this is not");
+    ApiError::new(Code::Denied, detail)
+}
+
+/// What the table says of the operation of this request.
 ///
 /// # Errors
 /// `Denied` to everybody for an operation without a row.
-pub(crate) fn of(parts: &Parts) -> ApiResult<Access> {
+pub(crate) fn of(parts: &Parts) -> ApiResult<Row> {
     let path = parts
         .extensions
         .get::<MatchedPath>()
@@ -183,9 +247,9 @@ pub(super) fn describe(document: &mut Document) {
             ("DELETE", &mut item.delete),
         ];
         for (method, operation) in operations {
-            let access = BY_ROUTE.get(&(method, path.as_str()));
-            if let (Some(operation), Some(access)) = (operation, access) {
-                secure(operation, *access);
+            let row = BY_ROUTE.get(&(method, path.as_str()));
+            if let (Some(operation), Some(row)) = (operation, row) {
+                secure(operation, row.access);
             }
         }
     }
@@ -225,7 +289,7 @@ mod tests {
     fn every_operation_has_one_row_and_every_row_an_operation() {
         let rows: BTreeSet<_> = TABLE
             .iter()
-            .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()))
+            .map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned()))
             .collect();
         assert_eq!(rows.len(), TABLE.len(), "no operation has two rows");
         let registered = registered();

@@ -1,11 +1,11 @@
-//! Who is asking: extractors that turn an API key into a [`TenantScope`].
+//! Who is asking: extractors that turn an API key or a token into a [`TenantScope`].
 //!
 //! Invariant: this is the only place outside the dispatcher that builds a scope. Which tenant it is for
-//! follows from the key alone, never from a path, a header or a body; customer and user are the
-//! tenant's own and may be named by it. What the operation takes is looked up in [`super::access`] before
+//! follows from the key or token alone, never from a path, a header or a body; customer and user are the
+//! tenant's own and may be named by it, unless a token names them already. What the operation takes is looked up in [`super::access`] before
 //! anything is read of the request.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -14,19 +14,22 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, UserId};
-use crate::identity::{ApiKey, ApiKeySecret, Scope, Tenant, TenantScope};
+use crate::id::{CustomerId, TenantId, TenantName, UserId};
+use crate::identity::{
+    ApiKey, ApiKeySecret, DelegatedToken, KeyId, Refusal, Scope, Tenant, TenantScope, Unverified,
+};
 
-use super::access::{self, Access};
+use super::access::{self, Access, Row};
 use super::error::{ApiError, ApiResult, Code};
 use super::slots::Slot;
 use super::{Api, Shared};
 
+mod bounds;
 mod cache;
 mod holder;
 mod revocations;
 
-pub(crate) use cache::KeyCache;
+pub(crate) use cache::Lately;
 pub(crate) use holder::{Credential, Holder};
 pub(crate) use revocations::Revocations;
 
@@ -50,7 +53,7 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> ApiResult<Self> {
-        let access = access::of(parts)?;
+        let row = access::of(parts)?;
         let text = bearer(&parts.headers)?;
         let Some(credential) = Credential::parse(text) else {
             return Err(api.not_a_tenant_key(text));
@@ -58,9 +61,15 @@ impl FromRequestParts<Shared> for Caller {
         let holder = api.authenticate(&credential).await?;
         let holder = holder.ok_or_else(unknown_key)?;
         let slot = api.requests.take(holder.tenant)?;
-        require(access, &holder)?;
+        require(row.access, &holder)?;
+        if !holder.bounds.is_empty() {
+            keep_within(row, &holder, parts, api).await?;
+        }
         let customer = header(&parts.headers, CUSTOMER_HEADER, CustomerId::new)?;
         let user = header(&parts.headers, USER_HEADER, UserId::new)?;
+        let bounds = &holder.bounds;
+        let customer = bounds::pinned("customer", bounds.customer.as_ref(), customer)?;
+        let user = bounds::pinned("user", bounds.user.as_ref(), user)?;
         let name = holder.name.clone();
         Ok(Self {
             scope: TenantScope::for_request(holder.tenant, name, customer, user),
@@ -81,10 +90,19 @@ fn require(access: Access, holder: &Holder) -> ApiResult<()> {
     }
 }
 
-fn lacks(scope: Scope) -> ApiError {
+async fn keep_within(row: Row, holder: &Holder, parts: &mut Parts, api: &Shared) -> ApiResult<()> {
+    let path = RawPathParams::from_request_parts(parts, api).await;
+    let named: Vec<(&str, &str)> = path.iter().flatten().collect();
+    row.keeps_within(&holder.bounds, |part| {
+        let mut found = named.iter().filter(|(name, _)| *name == part);
+        found.next().map(|(_, value)| *value)
+    })
+}
+
+pub(crate) fn lacks(scope: Scope) -> ApiError {
     ApiError::new(
         Code::Denied,
-        format!("this takes the scope `{scope}`, which the key was not given"),
+        format!("this takes the scope `{scope}`, which the key or token does not have"),
     )
     .scope(scope)
 }
@@ -109,7 +127,7 @@ impl FromRequestParts<Shared> for Operator {
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> ApiResult<Self> {
         let text = bearer(&parts.headers)?;
         if api.app.admin_key.is(text) {
-            return match access::of(parts)? {
+            return match access::of(parts)?.access {
                 Access::Operator => Ok(Self),
                 _ => Err(ApiError::new(Code::Denied, "this is not the operator's")),
             };
@@ -139,26 +157,87 @@ impl Api {
                 let key = self.key(secret).await?;
                 Ok(key.map(Holder::of_key))
             }
+            Credential::Token(token) => self.token_holder(token).await,
+            Credential::Jwt(text) => match self.claimed(text).await? {
+                Ok(holder) => Ok(Some(holder)),
+                Err(refusal) => {
+                    // For the operator who sets an issuer up; a client is told nothing.
+                    tracing::debug!(%refusal, "a token was refused");
+                    Ok(None)
+                }
+            },
+        }
+    }
+
+    /// Who holds a token that a key handed on.
+    async fn token_holder(&self, token: &DelegatedToken) -> Result<Option<Holder>> {
+        let now = self.app.clock.now();
+        let Some(key) = self.row(token.key()).await? else {
+            return Ok(None);
+        };
+        let comes = key
+            .hashes(now)
+            .fold(false, |comes, hash| token.comes_from(hash) | comes);
+        let allowed = comes.then(|| token.allows(key.scopes, now)).flatten();
+        Ok(allowed.map(|allowed| Holder::of_token(key, allowed)))
+    }
+
+    /// Who holds a token of an issuer.
+    async fn claimed(&self, text: &str) -> Result<Result<Holder, Refusal>> {
+        let now = self.app.clock.now();
+        let token = match Unverified::parse(text) {
+            Ok(token) => token,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let issuer = token.issuer().and_then(|iss| self.app.issuers.find(iss));
+        let Some(issuer) = issuer else {
+            return Ok(Err(Refusal("its issuer is not known here".to_owned())));
+        };
+        let key = match issuer.key(&token, &*self.app.issuer_keys, now).await {
+            Ok(key) => key,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let claims = match token.verify(issuer, &key, now) {
+            Ok(claims) => claims,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(match self.tenant_named(&claims.tenant).await? {
+            Some(tenant) => Ok(Holder::of_claims(issuer.name(), tenant, claims)),
+            None => Err(Refusal(format!("there is no tenant `{}`", claims.tenant))),
+        })
+    }
+
+    async fn tenant_named(&self, name: &TenantName) -> Result<Option<TenantId>> {
+        let now = self.app.clock.now();
+        if let Some(id) = self.tenants.get(name, now) {
+            return Ok(Some(id));
+        }
+        match self.app.admin.get_tenant(name).await {
+            Ok(tenant) => Ok(Some(self.tenants.put(name.clone(), tenant.id, now))),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     /// The key's row, if the key is right and stands.
-    async fn key(&self, secret: &ApiKeySecret) -> Result<Option<ApiKey>> {
+    pub(crate) async fn key(&self, secret: &ApiKeySecret) -> Result<Option<ApiKey>> {
         let now = self.app.clock.now();
-        let row = match self.keys.get(secret.id(), now) {
-            Some(row) => row,
-            None => match self.app.admin.find_key(secret.id()).await? {
-                Some(row) => self.keys.put(row, now),
-                None => return Ok(None),
-            },
-        };
-        if !row.opens(secret, &self.app.keys, now) {
-            return Ok(None);
+        let row = self.row(secret.id()).await?;
+        let row = row.filter(|row| row.opens(secret, &self.app.keys, now));
+        if let Some(row) = row.as_ref().filter(|row| row.is_use_worth_noting(now)) {
+            self.note_use(row).await;
         }
-        if row.is_use_worth_noting(now) {
-            self.note_use(&row).await;
+        Ok(row)
+    }
+
+    /// The row of this id, if there is one.
+    async fn row(&self, id: &KeyId) -> Result<Option<ApiKey>> {
+        let now = self.app.clock.now();
+        if let Some(row) = self.keys.get(id, now) {
+            return Ok(Some(row));
         }
-        Ok(Some(row))
+        let found = self.app.admin.find_key(id).await?;
+        Ok(found.map(|row| self.keys.put(id.clone(), row, now)))
     }
 
     /// Write down that a key is in use. That this cannot be written is no reason to refuse its holder.
@@ -168,7 +247,7 @@ impl Api {
             used: Some(now),
             ..row.clone()
         };
-        self.keys.put(noted, now);
+        self.keys.put(row.id.clone(), noted, now);
         if let Err(error) = self.app.admin.note_key_used(&row.id, now).await {
             tracing::warn!(%error, key = row.id.as_str(), "could not note the use of a key");
         }
@@ -178,6 +257,7 @@ impl Api {
     /// or rotated here, or a tenant removed.
     pub(crate) fn forget_keys(&self) {
         self.keys.clear();
+        self.tenants.clear();
         self.revocations.tell();
     }
 
@@ -192,11 +272,11 @@ impl Api {
     }
 }
 
-/// The same words for a key that is malformed, unknown, wrong, expired or revoked.
-fn unknown_key() -> ApiError {
+/// The same words for a key or a token that is malformed, unknown, wrong, expired or revoked.
+pub(crate) fn unknown_key() -> ApiError {
     ApiError::new(
         Code::Unauthenticated,
-        "the key is not known here, has expired, or was revoked",
+        "the key or token is not known here, has expired, or was revoked",
     )
 }
 
@@ -210,7 +290,7 @@ fn bearer(headers: &HeaderMap) -> ApiResult<&str> {
         .ok_or_else(|| {
             ApiError::new(
                 Code::Unauthenticated,
-                "send the API key as `Authorization: Bearer <key>`",
+                "send an API key or a token as `Authorization: Bearer <key>`",
             )
         })
 }
@@ -238,7 +318,8 @@ impl Modify for Schemes {
         for (name, words) in [
             (
                 "key",
-                "A tenant's API key. An operation that names a scope takes a key that has it.",
+                "A tenant's API key, a token from one, or a JSON Web Token of a configured issuer. An operation \
+                 that names a scope takes one that has it.",
             ),
             ("admin", "The operator's key."),
         ] {

@@ -55,7 +55,9 @@ pub(crate) async fn call_agent(
     let timeout = timeout(request.timeout_ms)?;
     let directory = api.app.agents.directory(scope).await?;
     let event_type = asked_type(&directory, &name, request.event_type.as_deref())?;
-    let question = api.question(scope, event_type, payload(request.data.as_deref())?)?;
+    let data = payload(request.data.as_deref())?;
+    let mut question = api.question(scope, event_type, data)?;
+    question.event.plan = caller.plan().cloned();
     api.check_payload(scope, &directory, &question.event)
         .await?;
     // Subscribe before asking, or a quick answer would be missed.

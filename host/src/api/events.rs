@@ -100,7 +100,7 @@ pub(crate) async fn list_events(
 ) -> ApiResult<Json<Listing<EventView>>> {
     let limit = page::rows(params.limit)?;
     let before = page::before(params.before);
-    let filter = params.filter.into();
+    let filter = caller.keep_filter(params.filter.into())?;
     let events = &api.app.events;
     let rows = events.list(&caller.scope, &filter, before, limit).await?;
     Ok(Json(page::newest_first(rows, |event| {

@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use crate::error::{Error, Result};
 use crate::id::{KeyName, TenantName};
 use crate::identity::{
-    ApiKey, ApiKeySecret, KEY_GRACE_S_DEFAULT, KEY_GRACE_S_MAX, KEY_LIFE_S_MAX, PreviousSecret,
-    Rotation, Scopes,
+    ApiKey, ApiKeySecret, ISSUED_PREFIX, KEY_GRACE_S_DEFAULT, KEY_GRACE_S_MAX, KEY_LIFE_S_MAX,
+    PreviousSecret, Rotation, Scopes,
 };
 
 use super::Shared;
@@ -33,6 +33,13 @@ pub(crate) async fn create_key(
     JsonBody(request): JsonBody<KeyRequest>,
 ) -> ApiResult<(StatusCode, Json<KeyMade>)> {
     let tenant = api.app.admin.get_tenant(&tenant).await?;
+    if request.name.as_str().starts_with(ISSUED_PREFIX) {
+        let reason = format!(
+            "`{}` begins like the names of issuers of tokens",
+            request.name
+        );
+        return Err(Error::invalid("name", reason).into());
+    }
     let now = api.app.clock.now();
     let secret = ApiKeySecret::generate()?;
     let scopes = request.scopes.unwrap_or_else(Scopes::all);
@@ -157,7 +164,7 @@ pub(crate) async fn revoke_key(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who the key of this request belongs to.
+/// Who the key or token of this request belongs to.
 #[utoipa::path(
     get, path = "/v1/whoami", tag = "tenants", security(("key" = [])),
     responses((status = 200, description = "Who.", body = WhoamiView)),
@@ -173,6 +180,9 @@ pub(crate) async fn whoami(
         tenant_id: tenant.id,
         source: scope.principal().source().to_string(),
         scopes: caller.holder.scopes,
+        expires: caller.holder.until,
+        agent: caller.holder.bounds.agent.clone(),
+        plan: caller.holder.bounds.plan.clone(),
         customer: scope.customer().cloned(),
         user: scope.user().cloned(),
     }))

@@ -20,7 +20,7 @@ mod turns;
 
 pub use admin::{
     KeyMade, KeyRequest, KeyView, RotateRequest, TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX,
-    TenantRequest, TenantView, WhoamiView,
+    TenantRequest, TenantView, TokenMade, TokenRequest, WhoamiView,
 };
 pub use agents::{AgentView, CallRequest, CallView, PushView, RollbackRequest, VersionView};
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};

@@ -1,7 +1,9 @@
-//! `warren keys`: the API keys of a tenant, for the operator.
+//! `warren keys`: the API keys of a tenant, for the operator; and tokens from a key, for its holder.
 
-use crate::api::types::{KeyMade, KeyRequest, KeyView, Listing, RotateRequest};
-use crate::id::{KeyName, TenantName};
+use crate::api::types::{
+    KeyMade, KeyRequest, KeyView, Listing, RotateRequest, TokenMade, TokenRequest,
+};
+use crate::id::{AgentName, CustomerId, KeyName, Label, TenantName, UserId};
 use crate::identity::{Scope, Scopes};
 
 use super::Context;
@@ -37,6 +39,8 @@ enum Action {
         #[arg(long, value_name = "SPAN")]
         grace: Option<Span>,
     },
+    /// Make a token from your own key that may do less and lives for an hour, or as long as is said
+    Delegate(Delegate),
     /// Revoke a key from now on, with both its secrets; what it opened ends
     Revoke {
         /// The tenant
@@ -60,15 +64,38 @@ struct Create {
     expires: Option<Span>,
 }
 
+#[derive(Debug, clap::Args)]
+struct Delegate {
+    /// What it may do, as in `agents:call`; again for more. All that the key may unless given
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+    scopes: Vec<Scope>,
+    /// For this agent alone
+    #[arg(long)]
+    agent: Option<AgentName>,
+    /// For this plan alone
+    #[arg(long)]
+    plan: Option<Label>,
+    /// On behalf of this customer alone
+    #[arg(long)]
+    customer: Option<CustomerId>,
+    /// On behalf of this user alone
+    #[arg(long)]
+    user: Option<UserId>,
+    /// How long it lives, as in `15m`; an hour unless given, at most 7d
+    #[arg(long, value_name = "SPAN")]
+    expires: Option<Span>,
+}
+
 pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     match args.action {
         Action::List { tenant } => list(&tenant, context),
-        Action::Create(wanted) => create(wanted, context),
+        Action::Create(wanted) => create(&wanted, context),
         Action::Rotate {
             tenant,
             name,
             grace,
         } => rotate(&tenant, &name, grace, context),
+        Action::Delegate(wanted) => delegate(wanted, context),
         Action::Revoke { tenant, name } => revoke(&tenant, &name, context),
     }
 }
@@ -103,10 +130,15 @@ fn state(key: &KeyView) -> String {
     }
 }
 
-fn create(wanted: Create, context: &Context) -> Result<()> {
-    let Create { tenant, name, .. } = &wanted;
+/// None if none was named, which means all.
+fn scopes(named: &[Scope]) -> Option<Scopes> {
+    (!named.is_empty()).then(|| named.iter().copied().collect())
+}
+
+fn create(wanted: &Create, context: &Context) -> Result<()> {
+    let Create { tenant, name, .. } = wanted;
     let body = KeyRequest {
-        scopes: (!wanted.scopes.is_empty()).then(|| wanted.scopes.iter().copied().collect()),
+        scopes: scopes(&wanted.scopes),
         expires_in_s: wanted.expires.map(|span| span.0),
         ..KeyRequest::named(name.clone())
     };
@@ -149,6 +181,27 @@ fn show(request: Request, done: &str, tenant: &TenantName, context: &Context) ->
     );
     context.console.say(Tint::Good, done, talk);
     context.console.line(made.key)
+}
+
+fn delegate(wanted: Delegate, context: &Context) -> Result<()> {
+    let body = TokenRequest {
+        scopes: scopes(&wanted.scopes),
+        expires_in_s: wanted.expires.map(|span| span.0),
+        agent: wanted.agent,
+        plan: wanted.plan,
+        customer: wanted.customer,
+        user: wanted.user,
+    };
+    let answer = context
+        .client()?
+        .send(Request::post(&["tokens"]).json(&body)?)?;
+    if context.console.is_json() {
+        return context.console.json(&answer.raw()?);
+    }
+    let made: TokenMade = answer.read()?;
+    let talk = format_args!("a token for {}, good before {}", made.scopes, made.expires);
+    context.console.say(Tint::Good, "made", talk);
+    context.console.line(made.token)
 }
 
 fn revoke(tenant: &TenantName, name: &KeyName, context: &Context) -> Result<()> {

@@ -25,6 +25,11 @@ impl KeyId {
         &self.0
     }
 
+    /// From a token; none if it is no id.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_hex(text, KEY_ID_DIGITS).then(|| Self(text.to_owned()))
+    }
+
     /// From a row.
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -35,6 +40,10 @@ impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyId({})", self.0)
     }
+}
+
+fn is_hex(part: &str, digits: usize) -> bool {
+    part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -102,9 +111,6 @@ impl fmt::Debug for ApiKeySecret {
 impl FromStr for ApiKeySecret {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        let is_hex = |part: &str, digits: usize| {
-            part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
         text.strip_prefix("wrn_")
             .and_then(|rest| rest.split_once('_'))
             .filter(|(id, secret)| is_hex(id, KEY_ID_DIGITS) && is_hex(secret, KEY_SECRET_DIGITS))

@@ -1,4 +1,5 @@
-//! JSON in which no member of an object is there twice: what is signed must mean one thing.
+//! JSON in which no member of an object is there twice: what is signed must mean one thing to everybody.
+//! For tokens, and for signatures of definitions.
 
 use std::fmt;
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Number, Value};
 ///
 /// # Errors
 /// The parser's, and one for a member that is there twice.
-pub(super) fn parse(text: &[u8]) -> serde_json::Result<Value> {
+pub(crate) fn parse(text: &[u8]) -> serde_json::Result<Value> {
     serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
 }
 

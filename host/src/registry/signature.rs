@@ -14,10 +14,9 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::KeyName;
+use crate::identity::strict;
 
 use super::entry::SERVICE_BYTES_MAX;
-
-mod strict;
 
 /// Longest signature in bytes: a header, the largest document in base64, and 64 bytes.
 pub const JWS_BYTES_MAX: usize = SERVICE_BYTES_MAX / 3 * 4 + 1_024;

@@ -1,24 +1,24 @@
-//! API keys that were looked up lately, so that a request costs no query.
+//! API keys and tenants that were looked up lately, so that a request costs no query.
 //!
-//! Invariant: bounded in number and in age. Only keys that exist are kept: guesses cannot push them out.
+//! Invariant: bounded in number and in age. Only what exists is kept: guesses cannot push it out.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
 use crate::clock::Timestamp;
-use crate::identity::{ApiKey, KeyId};
 
-/// Looked-up keys by their id.
-pub(crate) struct KeyCache {
+/// What was looked up, by what it was looked up with.
+pub(crate) struct Lately<K, V> {
     age_ms_max: u64,
     entries_max: usize,
-    rows: RwLock<HashMap<KeyId, (Timestamp, ApiKey)>>,
+    rows: RwLock<HashMap<K, (Timestamp, V)>>,
 }
 
-impl KeyCache {
-    /// Of at most `entries_max` keys, each believed for `age_max`.
+impl<K: Eq + Hash + Clone, V: Clone> Lately<K, V> {
+    /// Of at most `entries_max` rows, each believed for `age_max`.
     pub(crate) fn new(age_max: Duration, entries_max: usize) -> Self {
         Self {
             age_ms_max: u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX),
@@ -27,8 +27,8 @@ impl KeyCache {
         }
     }
 
-    /// The key, if it was looked up lately.
-    pub(crate) fn get(&self, id: &KeyId, now: Timestamp) -> Option<ApiKey> {
+    /// The row, if it was looked up lately.
+    pub(crate) fn get(&self, id: &K, now: Timestamp) -> Option<V> {
         let rows = self.rows.read();
         let (read, row) = rows.get(id)?;
         // A clock that was set back must not make an entry live longer.
@@ -36,10 +36,10 @@ impl KeyCache {
         fresh.then(|| row.clone())
     }
 
-    /// Keep a key that was looked up at `now`.
-    pub(crate) fn put(&self, row: ApiKey, now: Timestamp) -> ApiKey {
+    /// Keep a row that was looked up at `now`.
+    pub(crate) fn put(&self, id: K, row: V, now: Timestamp) -> V {
         let mut rows = self.rows.write();
-        if rows.len() >= self.entries_max && !rows.contains_key(&row.id) {
+        if rows.len() >= self.entries_max && !rows.contains_key(&id) {
             let age = self.age_ms_max;
             rows.retain(|_, (read, _)| now.since(*read) < age);
             if rows.len() >= self.entries_max {
@@ -47,7 +47,7 @@ impl KeyCache {
                 rows.clear();
             }
         }
-        rows.insert(row.id.clone(), (now, row.clone()));
+        rows.insert(id, (now, row.clone()));
         row
     }
 
@@ -59,40 +59,31 @@ impl KeyCache {
 
 #[cfg(test)]
 mod tests {
-    use crate::id::{KeyName, TenantId};
-    use crate::identity::{ApiKeySecret, KeyHasher};
-
     use super::*;
 
-    fn key(id: &str) -> ApiKey {
-        let secret = ApiKeySecret::generate().unwrap();
-        let named = (TenantId::generate(), KeyName::new("k").unwrap());
-        let key = ApiKey::new(&secret, &KeyHasher::new([0; 32]), named, Timestamp(0));
-        ApiKey {
-            id: KeyId::from_stored(id.into()),
-            ..key
-        }
+    fn cache(entries_max: usize) -> Lately<&'static str, u8> {
+        Lately::new(Duration::from_secs(5), entries_max)
     }
 
     #[test]
-    fn a_key_is_believed_until_its_age_is_reached() {
-        let cache = KeyCache::new(Duration::from_secs(5), 10);
-        let row = cache.put(key("a"), Timestamp(1_000));
+    fn a_row_is_believed_until_its_age_is_reached() {
+        let cache = cache(10);
+        cache.put("a", 1, Timestamp(1_000));
         for (at, kept) in [(1_000, true), (5_999, true), (6_000, false), (999, false)] {
-            assert_eq!(cache.get(&row.id, Timestamp(at)).is_some(), kept, "{at}");
+            assert_eq!(cache.get(&"a", Timestamp(at)).is_some(), kept, "{at}");
         }
     }
 
     #[test]
     fn no_more_than_the_limit_are_kept() {
-        let cache = KeyCache::new(Duration::from_secs(5), 2);
+        let cache = cache(2);
         for id in ["a", "b", "c"] {
-            cache.put(key(id), Timestamp(0));
+            cache.put(id, 1, Timestamp(0));
             assert!(cache.rows.read().len() <= 2);
         }
-        assert!(cache.get(&key("c").id, Timestamp(0)).is_some());
-        cache.put(key("d"), Timestamp(0));
-        cache.put(key("e"), Timestamp(10_000));
-        assert!(cache.get(&key("e").id, Timestamp(10_000)).is_some());
+        assert_eq!(cache.get(&"c", Timestamp(0)), Some(1));
+        cache.put("d", 1, Timestamp(0));
+        cache.put("e", 1, Timestamp(10_000));
+        assert_eq!(cache.get(&"e", Timestamp(10_000)), Some(1));
     }
 }

@@ -54,7 +54,8 @@ pub(crate) async fn publish_event(
         Some(MEDIA_BATCH) => {
             let events: Vec<Members> = parse_json(&body)?;
             let read = |members| cloudevents::read(members, &source);
-            let requests = events.into_iter().map(read).collect::<Result<_>>()?;
+            let requests: Vec<_> = events.into_iter().map(read).collect::<Result<_>>()?;
+            let requests = kept(&caller, requests)?;
             let view = api.publish_all(&caller.scope, requests, key).await?;
             return Ok(Json(view).into_response());
         }
@@ -65,6 +66,7 @@ pub(crate) async fn publish_event(
             ));
         }
     };
+    let request = caller.keep_event(request)?;
     let view = api.publish(&caller.scope, request, key).await?;
     Ok(Json(view).into_response())
 }
@@ -83,9 +85,13 @@ pub(crate) async fn publish_batch(
     JsonBody(batch): JsonBody<BatchRequest>,
 ) -> ApiResult<Json<BatchView>> {
     let key = idempotency_key(&headers)?;
-    Ok(Json(
-        api.publish_all(&caller.scope, batch.events, key).await?,
-    ))
+    let events = kept(&caller, batch.events)?;
+    Ok(Json(api.publish_all(&caller.scope, events, key).await?))
+}
+
+fn kept(caller: &Caller, requests: Vec<PublishRequest>) -> ApiResult<Vec<PublishRequest>> {
+    let keep = |request| caller.keep_event(request);
+    requests.into_iter().map(keep).collect()
 }
 
 impl Api {

@@ -54,7 +54,8 @@ pub(crate) async fn stream_events(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let wanted = resume_point(&headers, params.after)?;
-    let filter = Wanted::Events(Box::new(params.filter.into()));
+    let filter = caller.keep_filter(params.filter.into())?;
+    let filter = Wanted::Events(Box::new(filter));
     let tail = Tail::open(api, caller, filter, wanted).await?;
     Ok(sse(tail))
 }

@@ -10,9 +10,10 @@ use crate::error::{Error, Result};
 use crate::events::Json as JsonText;
 use crate::memory::{
     KnowledgeFilter, KnowledgeQuery, NewEntry, PageOf, QUERY_BYTES_MAX, SEARCH_OFFSET_MAX, Stamp,
-    Subject,
+    Subject, Visibility,
 };
 
+use super::super::access::leads_out;
 use super::super::auth::Caller;
 use super::super::error::ApiResult;
 use super::super::extract::{JsonBody, UrlPath, UrlQuery};
@@ -69,6 +70,13 @@ pub(crate) async fn remember_knowledge(
     caller: Caller,
     JsonBody(request): JsonBody<RememberRequest>,
 ) -> ApiResult<Json<RememberedView>> {
+    if caller.holder.bounds.has_subject() && request.visibility == Visibility::Tenant {
+        // Everybody would find it, those included that the token does not speak for.
+        return Err(leads_out(
+            "customer or user",
+            caller.holder.bounds.subject(),
+        ));
+    }
     let stamp = Stamp::of(&caller.scope, None, api.app.clock.now());
     let write = NewEntry::from(request).check(stamp, crate::memory::fresh_id("kno"))?;
     let id = api

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
-use crate::id::{CustomerId, KeyName, TenantId, TenantName, UserId};
+use crate::id::{AgentName, CustomerId, KeyName, Label, TenantId, TenantName, UserId};
 use crate::identity::{ApiKey, Scopes, Tenant};
 
 /// Share of the host that a tenant gets unless told otherwise: there is room to give less and more.
@@ -158,6 +158,64 @@ impl From<ApiKey> for KeyView {
     }
 }
 
+/// A token to make from what the request is made with. What is left out stays as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// What it may do: some of what its maker may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["agents:call"]))]
+    pub scopes: Option<Scopes>,
+    /// Seconds that it lives, up to a week and not longer than its maker; an hour unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_s: Option<u64>,
+    /// For this agent alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub agent: Option<AgentName>,
+    /// For this plan alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub plan: Option<Label>,
+    /// On behalf of this customer alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub customer: Option<CustomerId>,
+    /// On behalf of this user alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub user: Option<UserId>,
+}
+
+/// A new token, and all that it is bound to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TokenMade {
+    /// The token, shown this once.
+    pub token: String,
+    /// What it may do.
+    #[schema(value_type = Vec<String>)]
+    pub scopes: Scopes,
+    /// For this agent alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub agent: Option<AgentName>,
+    /// For this plan alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub plan: Option<Label>,
+    /// On behalf of this customer alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub customer: Option<CustomerId>,
+    /// On behalf of this user alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub user: Option<UserId>,
+    /// Good before this.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Timestamp,
+}
+
 /// Who a key belongs to.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct WhoamiView {
@@ -173,6 +231,18 @@ pub struct WhoamiView {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub scopes: Scopes,
+    /// Good before this; until it is revoked if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires: Option<Timestamp>,
+    /// The one agent that a token is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub agent: Option<AgentName>,
+    /// The one plan that a token is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub plan: Option<Label>,
     /// The customer of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]

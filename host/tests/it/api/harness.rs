@@ -23,7 +23,7 @@ use warren::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Runner};
 use warren::error::Result;
 use warren::events::Event;
 use warren::id::{Digest, TenantId};
-use warren::identity::TenantScope;
+use warren::identity::{FetchKeys, Issuers, TenantScope};
 use warren::memory::embed::{Offline, Progress};
 use warren::registry::{Hosted, Manifest, RegistrySettings, SchemaCache};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
@@ -64,6 +64,8 @@ pub(super) struct Setup {
     pub(super) limits: ApiLimits,
     /// No event is ever announced to streams.
     pub(super) deaf: bool,
+    /// Whose tokens are taken.
+    pub(super) issuers: Issuers,
 }
 
 impl Host {
@@ -97,7 +99,8 @@ impl Host {
         } else {
             bus
         };
-        let app = app(&store, time, feed, (setup.limits, dispatcher.hosted()));
+        let given = (setup.limits, dispatcher.hosted(), setup.issuers);
+        let app = app(&store, time, feed, given);
         let app = Arc::new(app);
         app.health.set_recovered();
         Self {
@@ -395,6 +398,16 @@ pub(super) fn manifest(name: &str, behaviour: &str, types: &[&str]) -> Value {
     })
 }
 
+/// No issuer publishes keys.
+struct NoIssuerKeys;
+
+#[async_trait]
+impl FetchKeys for NoIssuerKeys {
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        panic!("nobody was told to read {url}")
+    }
+}
+
 /// Takes a manifest for a component.
 struct Manifests;
 
@@ -488,7 +501,7 @@ fn app(
     store: &Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
     feed: Arc<dyn Feed>,
-    (limits, hosted): (ApiLimits, Arc<dyn Hosted>),
+    (limits, hosted, issuers): (ApiLimits, Arc<dyn Hosted>, Issuers),
 ) -> App {
     App {
         clock,
@@ -514,6 +527,8 @@ fn app(
         uploads: Arc::new(Manifests),
         feed,
         keys: store.key_hasher(),
+        issuers,
+        issuer_keys: Arc::new(NoIssuerKeys),
         admin_key: AdminKey::new(ADMIN_KEY).unwrap(),
         health: Arc::new(Health::default()),
         metrics: Arc::new(Metrics::default()),

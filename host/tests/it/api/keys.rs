@@ -9,7 +9,7 @@ use warren::identity::{KEY_GRACE_S_MAX, KEY_LIFE_S_MAX, KEY_USED_EVERY_MS, Scope
 use super::harness::{Client, Host, NOW, Setup};
 
 /// A heartbeat that no test lives to see.
-const NEVER: Duration = Duration::from_secs(3_600);
+const NEVER: Duration = Duration::from_hours(1);
 
 async fn key_with(host: &Host, name: &str, more: &Value) -> Client {
     let mut key = json!({ "name": name });

@@ -15,7 +15,12 @@ async fn host(heartbeat_ms: u64, deaf: bool) -> (Host, Client) {
         streams_per_tenant_max: 2,
         ..ApiLimits::default()
     };
-    let host = Host::with(Setup { limits, deaf }).await;
+    let host = Host::with(Setup {
+        limits,
+        deaf,
+        ..Setup::default()
+    })
+    .await;
     let acme = host.tenant("acme").await;
     (host, acme)
 }

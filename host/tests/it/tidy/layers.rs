@@ -50,7 +50,7 @@ const ADAPTERS: &[(&str, &[&str])] = &[
 /// Foreign crates that mark a module's job, and the modules whose job it is.
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["api", "cli"]),
-    ("ureq", &["cli", "embedders"]),
+    ("ureq", &["cli", "embedders", "host"]),
     ("rusqlite", &["store"]),
     ("sqlx", &["store"]),
     ("async_nats", &["bus"]),
