@@ -22,18 +22,14 @@ mod python;
 mod rust;
 mod typescript;
 
-/// A language, by the word that `--lang` takes.
+/// A language, by the word that `--lang` takes. Its variants have no documentation: `--help` would print it, a page long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Language {
-    /// Rust
     Rust,
-    /// JavaScript
     #[value(name = "javascript", alias = "js")]
     JavaScript,
-    /// TypeScript
     #[value(name = "typescript", alias = "ts")]
     TypeScript,
-    /// Python
     #[value(alias = "py")]
     Python,
 }

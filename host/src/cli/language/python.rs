@@ -1,4 +1,4 @@
-//! Python: CPython made into a component by componentize-py, which `warren_agent/build.py` drives.
+//! Python: `CPython` made into a component by componentize-py, which `warren_agent/build.py` drives.
 
 use std::env;
 use std::path::{Path, PathBuf};
