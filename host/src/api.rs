@@ -41,6 +41,7 @@ mod page;
 mod schemas;
 mod serve;
 mod services;
+mod settings;
 mod signing_keys;
 mod slots;
 mod tenants;
@@ -188,6 +189,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(schemas::list_schemas))
         .routes(routes!(schemas::put_schema, schemas::get_schema))
         .merge(remembered())
+        .routes(routes!(schemas::list_schema_versions))
+        .routes(routes!(settings::get_settings, settings::put_settings))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

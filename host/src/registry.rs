@@ -16,6 +16,7 @@ use crate::id::{AgentId, AgentName, Digest, EventType};
 use crate::identity::TenantScope;
 
 mod bootstrap;
+mod compatibility;
 mod config;
 mod directory;
 mod document;
@@ -25,15 +26,21 @@ mod grant;
 mod graph;
 mod lifecycle;
 mod manifest;
+mod payload;
 mod routing;
 mod schema;
 mod search;
 mod services;
 mod settings;
 mod signature;
+mod well_known;
 
 pub use bootstrap::{
     BOOTSTRAP_FAULTS_MAX, BOOTSTRAP_ROWS_MAX, Bootstrap, BootstrapFormat, Place, RowFault,
+};
+pub use compatibility::{
+    BREAKING_MAX, Breaking, Compatibility, STEPS_MAX as COMPATIBILITY_STEPS_MAX, breaking,
+    require_compatible,
 };
 pub use config::{CONFIG_NAME_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CONFIG_VALUES_MAX, check_config};
 pub use directory::Directory;
@@ -41,8 +48,7 @@ pub use document::ServiceDocument;
 pub use entry::{
     AuthHint, AuthKind, ENDPOINTS_MAX, Endpoint, METADATA_BYTES_MAX, NewService, READERS_MAX,
     RESERVED_NAMES, RegisteredService, SERVICE_BYTES_MAX, SERVICES_PER_TENANT_MAX, Service,
-    ServiceDefinition, ServiceKind, TAGS_MAX, TTL_S_MAX, URL_BYTES_MAX, Viewer, Visibility,
-    WORD_BYTES_MAX,
+    ServiceDefinition, ServiceKind, TTL_S_MAX, URL_BYTES_MAX, Viewer, Visibility,
 };
 pub use feed::{Change, FEED_PREFIX, change_event, is_feed_event};
 pub use grant::{Grant, GrantSet};
@@ -53,10 +59,12 @@ pub use lifecycle::{
     MEMORY_UNHEALTHY_PERCENT, ServiceState, hosted_state,
 };
 pub use manifest::{
-    ATTEMPTS_MAX, AgentKind, CONCURRENCY_MAX, Capability, DESCRIPTION_BYTES_MAX,
-    MANIFEST_BYTES_MAX, MANIFEST_LIST_MAX, Manifest, Produced, Settings, Subscription,
-    TIMEOUT_MS_MAX,
+    ATTEMPTS_MAX, AgentKind, CONCURRENCY_MAX, Capability, CapabilityContract,
+    DESCRIPTION_BYTES_MAX, EventContract, EventRef, MANIFEST_BYTES_MAX, MANIFEST_LIST_MAX,
+    Manifest, PayloadSchema, Produced, Settings, Subscription, TAGS_MAX, TIMEOUT_MS_MAX,
+    WORD_BYTES_MAX,
 };
+pub use payload::{PayloadCheck, TenantSettings, UnknownEvents};
 pub use routing::Address;
 pub use schema::{SchemaCache, VIOLATIONS_MAX, Violation, compile as compile_schema};
 pub use search::{AgentQuery, EventQuery, FIND_LIMIT_MAX, FoundEvent};
@@ -66,6 +74,9 @@ pub use services::{
 };
 pub use settings::RegistrySettings;
 pub use signature::{JWS_BYTES_MAX, PublicJwk, Signature, SigningKey, Unverified, canonical};
+pub use well_known::{
+    RESERVED_PREFIX, WELL_KNOWN, WellKnown, check_definition, check_schema_name, own_schema,
+};
 
 /// Most versions kept of one agent; older ones that are not current are forgotten first.
 pub const VERSIONS_PER_AGENT_MAX: u32 = 100;
@@ -231,12 +242,59 @@ pub struct Schema {
     pub version: u32,
     /// The schema.
     pub body: Json,
+    /// Whose it is, of all its versions.
+    pub owner: String,
+    /// What a new version must be to the one before it.
+    pub compatibility: Compatibility,
     /// When it was registered.
     pub created: Timestamp,
 }
 
-/// Event definitions and schemas of a tenant. Declared by hand; those that manifests declare are in the
-/// [`Directory`].
+/// A version of a schema about to be registered.
+#[derive(Debug, Clone)]
+pub struct NewSchema {
+    /// Its name.
+    pub name: String,
+    /// The number that it must get; the next one unless given.
+    pub version: Option<u32>,
+    /// The schema.
+    pub body: Json,
+    /// Whose it is from now on; as before unless given, and the publisher's for the first version.
+    pub owner: Option<String>,
+    /// What versions must be to the one before from now on; as before unless given.
+    pub compatibility: Option<Compatibility>,
+    /// Check only.
+    pub dry_run: bool,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl NewSchema {
+    /// The next version; owner and compatibility as before.
+    pub fn next(name: impl Into<String>, body: Json, now: Timestamp) -> Self {
+        Self {
+            name: name.into(),
+            version: None,
+            body,
+            owner: None,
+            compatibility: None,
+            dry_run: false,
+            now,
+        }
+    }
+}
+
+/// What a registration did, or would have done.
+#[derive(Debug, Clone)]
+pub struct RegisteredSchema {
+    /// The version.
+    pub schema: Schema,
+    /// Whether it is a new one.
+    pub created: bool,
+}
+
+/// Event definitions, schemas and settings of a tenant. Declared by hand; those that manifests declare
+/// are in the [`Directory`].
 #[async_trait]
 pub trait CatalogStore: Send + Sync {
     /// Register or replace a definition.
@@ -245,19 +303,26 @@ pub trait CatalogStore: Send + Sync {
     async fn delete_event(&self, scope: &TenantScope, event_type: &EventType) -> Result<()>;
     /// All definitions, by type; at most [`EVENT_DEFINITIONS_MAX`] exist.
     async fn events(&self, scope: &TenantScope) -> Result<Vec<EventDefinition>>;
-    /// Register the next version of a schema. The latest one again is not a new version.
-    async fn put_schema(
+    /// Register a version of a schema. The latest one again is not a new version.
+    ///
+    /// # Errors
+    /// `Conflict` if its number is another body's, or if it does not go with the version before it.
+    async fn put_schema(&self, scope: &TenantScope, schema: NewSchema) -> Result<RegisteredSchema>;
+    /// This version, or the latest. `NotFound` if there is none. The host's own are in every tenant.
+    async fn schema(&self, scope: &TenantScope, name: &str, version: Option<u32>)
+    -> Result<Schema>;
+    /// The latest version of each schema of this owner, or of all, by name.
+    async fn schemas(&self, scope: &TenantScope, owner: Option<&str>) -> Result<Vec<Schema>>;
+    /// Versions of a schema, the newest first, before `before`. `NotFound` if there is none.
+    async fn schema_versions(
         &self,
         scope: &TenantScope,
         name: &str,
-        body: Json,
-        now: Timestamp,
-    ) -> Result<Schema>;
-    /// This version, or the latest. `NotFound` if there is none.
-    async fn schema(&self, scope: &TenantScope, name: &str, version: Option<u32>)
-    -> Result<Schema>;
-    /// The latest version of each schema, by name.
-    async fn schemas(&self, scope: &TenantScope) -> Result<Vec<Schema>>;
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<Schema>>;
+    /// Replace the settings, which are in the [`Directory`].
+    async fn put_settings(&self, scope: &TenantScope, settings: TenantSettings) -> Result<()>;
 }
 
 /// Most event definitions in a tenant.

@@ -13,10 +13,12 @@ use crate::grant::Grant;
 use crate::payload::Payload;
 use crate::topic::Topic;
 
+mod capability;
 mod manifest;
 
+pub use capability::Capability;
 pub(crate) use manifest::EventEntry;
-use manifest::{Capability, Manifest, Settings};
+use manifest::{Manifest, Settings};
 
 /// What sort of agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -207,11 +209,31 @@ impl Agent {
     }
 
     /// Declare something it can do, by a name that others look for, such as `summarise-page`.
-    pub fn capability(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
-        self.manifest.capabilities.push(Capability {
-            name: name.into(),
-            description: description.into(),
-        });
+    pub fn capability(self, name: impl Into<String>, description: impl Into<String>) -> Self {
+        self.can(Capability::new(name, description))
+    }
+
+    /// Declare something it can do, with the events that ask for it and those that answer.
+    pub fn can(mut self, capability: Capability) -> Self {
+        self.manifest.capabilities.push(capability);
+        self
+    }
+
+    /// A shelf to find it on.
+    pub fn category(mut self, category: impl Into<String>) -> Self {
+        self.manifest.category = Some(category.into());
+        self
+    }
+
+    /// Words to find it by.
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.manifest.tags.extend(tags.into_iter().map(T::into));
+        self
+    }
+
+    /// Whose it is: a team, a person.
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.manifest.owner = Some(owner.into());
         self
     }
 
@@ -297,9 +319,9 @@ impl Agent {
         &self.manifest.produces
     }
 
-    pub(crate) fn can(&self, capability: &str) -> bool {
+    pub(crate) fn has_capability(&self, capability: &str) -> bool {
         let mut capabilities = self.manifest.capabilities.iter();
-        capabilities.any(|known| known.name == capability)
+        capabilities.any(|known| known.name() == capability)
     }
 }
 

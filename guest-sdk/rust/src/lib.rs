@@ -57,7 +57,7 @@ mod topic;
 #[doc(hidden)]
 pub mod wasm;
 
-pub use agent::{Agent, Kind};
+pub use agent::{Agent, Capability, Kind};
 pub use context::{
     AgentInfo, AgentQuery, Budget, Context, Draft, Entry, EntryFilter, EntryPage, Episode,
     EpisodeFilter, Episodes, EventInfo, EventQuery, Identity, Item, Knowledge, Level, Log,

@@ -12,8 +12,9 @@ pub trait Payload {
     const TYPE: &'static str;
     /// What the event means; goes to the manifest, where others find it.
     const DESCRIPTION: &'static str = "";
-    /// JSON schema (draft 2020-12) of the payload, as JSON text; goes to the manifest, for whoever reads
-    /// that. The host checks payloads against the schemas of event definitions, which tenants register.
+    /// JSON schema (draft 2020-12) of the payload, as JSON text; goes to the manifest. The host checks
+    /// requests against the schemas of whoever answers them, other events against that of the agent which
+    /// publishes them; the schema of an event definition, where a tenant registered one, comes first.
     const SCHEMA: Option<&'static str> = None;
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use warren_agent::{Agent, Context, Event, Failure, Grant, Kind, Topic, payload};
+use warren_agent::{Agent, Capability, Context, Event, Failure, Grant, Kind, Topic, payload};
 
 #[derive(Serialize, Deserialize)]
 struct Asked {
@@ -36,7 +36,16 @@ fn everything() -> Agent {
     Agent::tool("oracle")
         .describe("Answers questions.")
         .version("1.2.3")
-        .capability("answer", "Knows the answer.")
+        .category("knowledge")
+        .tags(["wise", "old"])
+        .owner("delphi")
+        .capability("mumble", "Says something.")
+        .can(
+            Capability::new("answer", "Knows the answer.")
+                .task("answer-question")
+                .asked_by::<Asked>()
+                .answers_by::<Answered>(),
+        )
         .answers(answer)
         .produces_type(Topic::BusinessFacts, "oracle.spoke")
         .on_type(Topic::TaskEvents, "task.done", |_, _: Event<Value>| Ok(()))
@@ -76,6 +85,14 @@ fn the_manifest_says_what_was_declared() {
     for (pointer, expect) in [
         ("/name", json!("oracle")),
         ("/kind", json!("tool")),
+        ("/tags", json!(["wise", "old"])),
+        ("/owner", json!("delphi")),
+        ("/capabilities/1/tasks", json!(["answer-question"])),
+        ("/capabilities/1/consumes/0", question.clone()),
+        (
+            "/capabilities/1/produces/0/type",
+            json!("question.answered"),
+        ),
         ("/subscriptions/0", question),
         (
             "/subscriptions/1",
@@ -136,6 +153,13 @@ fn the_schema_refuses_what_the_host_refuses() {
         ("/subscriptions/0/type", json!("a..b")),
         ("/description", json!("x".repeat(4_097))),
         ("/capabilities", json!(vec![json!({"name": "x"}); 129])),
+        ("/owner", json!("x".repeat(129))),
+        ("/tags", json!(vec!["x"; 33])),
+        (
+            "/capabilities/0",
+            json!({"name": "x", "consumes": ["a..b"]}),
+        ),
+        ("/subscriptions/0/schema", json!(7)),
     ] {
         let mut manifest: Value = serde_json::from_str(&everything().manifest()).unwrap();
         *manifest.pointer_mut(changed).unwrap() = value;

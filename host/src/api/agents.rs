@@ -28,6 +28,8 @@ pub(crate) use push::{__path_push_agent, push_agent};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AgentParams {
+    /// The name, exactly.
+    id: Option<String>,
     /// Part of the name, in any case.
     name: Option<String>,
     /// `tool`, `worker`, `planner` or `agent`.
@@ -39,9 +41,17 @@ pub(crate) struct AgentParams {
     produces: Option<String>,
     /// A capability by name.
     capability: Option<String>,
+    /// A task that one of its capabilities carries out.
+    task: Option<String>,
+    /// Its category.
+    category: Option<String>,
+    /// Tags with commas in between, all of which it must have.
+    tags: Option<String>,
+    /// Whose it is.
+    owner: Option<String>,
     /// `active`, `paused` or `quarantined`.
     status: Option<String>,
-    /// Words of its description, all of them, in any case.
+    /// Words of its description and its capabilities, all of them, in any case.
     text: Option<String>,
     /// Continue after this name.
     after: Option<String>,
@@ -51,7 +61,14 @@ pub(crate) struct AgentParams {
 
 impl AgentParams {
     fn query(self) -> Result<AgentQuery> {
+        let tags = self.tags.as_deref().unwrap_or_default();
+        let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
         Ok(AgentQuery {
+            id: self.id,
+            task: self.task,
+            category: self.category,
+            tags: tags.map(str::to_owned).collect(),
+            owner: self.owner,
             name: self.name,
             kind: self.kind.map(|kind| kind.as_str().to_owned()),
             consumes: self.consumes,

@@ -22,7 +22,9 @@ pub use admin::{
     KeyMade, KeyRequest, KeyView, RotateRequest, TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX,
     TenantRequest, TenantView, TokenMade, TokenRequest, WhoamiView,
 };
-pub use agents::{AgentView, CallRequest, CallView, PushView, RollbackRequest, VersionView};
+pub use agents::{
+    AgentView, CallRequest, CallView, CapabilityView, PushView, RollbackRequest, VersionView,
+};
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};
 pub use events::{DeliveryView, EventView, ReplyTo};
 pub use host::{EmbedderView, HealthView, HostVersionView, QueueView, ReadyView};

@@ -2,7 +2,7 @@
 
 use crate::api::types::{AgentView, Listing, RollbackRequest, VersionView};
 use crate::id::AgentName;
-use crate::registry::{Dangling, Graph, Manifest};
+use crate::registry::{Dangling, EventContract, Graph, Manifest, PayloadSchema};
 
 use super::client::Request;
 use super::console::Tint;
@@ -12,6 +12,8 @@ use super::{Context, text};
 
 /// Longest description in a row, in characters.
 const DESCRIPTION_CHARS: usize = 60;
+/// Fields that are left out where an agent says nothing.
+const OPTIONAL: [&str; 3] = ["category", "tags", "owner"];
 /// Digits of a digest that tell versions apart at a glance.
 const DIGEST_CHARS: usize = 12;
 
@@ -198,21 +200,43 @@ fn fields(agent: &AgentView) -> Vec<(&'static str, String)> {
         ("kind", agent.kind.clone()),
         ("status", status),
         ("version", agent.version.to_string()),
+        ("category", agent.category.clone().unwrap_or_default()),
+        ("tags", agent.tags.join(" ")),
+        ("owner", agent.owner.clone().unwrap_or_default()),
         ("digest", agent.digest.to_string()),
         ("grants", grants.join(" ")),
         ("created", agent.created.to_string()),
         ("updated", agent.updated.to_string()),
         ("description", agent.description.clone()),
     ];
+    fields.retain(|(name, value)| !value.is_empty() || !OPTIONAL.contains(name));
     let consumed = agent.manifest.subscriptions.iter();
     fields.extend(consumed.map(|s| ("consumes", format!("{} on {}", s.event_type, s.topic))));
     let produced = agent.manifest.produces.iter();
     fields.extend(produced.map(|p| ("produces", format!("{} on {}", p.event_type, p.topic))));
-    let capabilities = agent.manifest.capabilities.iter();
-    fields.extend(capabilities.map(|c| ("can", format!("{}: {}", c.name, c.description))));
+    for capability in &agent.capabilities {
+        let words = format!("{}: {}", capability.name, capability.description);
+        fields.push(("can", words));
+        if !capability.tasks.is_empty() {
+            fields.push(("  tasks", capability.tasks.join(" ")));
+        }
+        let asked = capability.consumes.iter();
+        fields.extend(asked.map(|event| ("  asked by", contract(event))));
+        let answered = capability.produces.iter();
+        fields.extend(answered.map(|event| ("  answers by", contract(event))));
+    }
     let config = agent.config.iter();
     fields.extend(config.map(|(key, value)| ("config", format!("{key}={value}"))));
     fields
+}
+
+fn contract(event: &EventContract) -> String {
+    let schema = match &event.schema {
+        None => String::new(),
+        Some(PayloadSchema::Named(name)) => format!(", schema `{name}`"),
+        Some(PayloadSchema::Inline(body)) => format!(", {}", body.as_str()),
+    };
+    format!("{} on {}{schema}", event.event_type, event.topic)
 }
 
 fn versions(name: &str, context: &Context) -> Result<()> {

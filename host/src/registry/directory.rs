@@ -1,7 +1,7 @@
 //! A tenant's agents as one shared, immutable value: replaced by the commit that changes an agent, read
 //! without a query by everything that routes events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
@@ -9,7 +9,10 @@ use crate::events::Topic;
 use crate::id::{AgentId, AgentName, EventType};
 
 use super::search::Declared;
-use super::{Agent, AgentKind, AgentStatus, EventDefinition, Services};
+use super::{
+    Agent, AgentKind, AgentStatus, EventDefinition, PayloadSchema, Services, TenantSettings,
+    WellKnown,
+};
 
 /// Who handles events of a topic and a type.
 type Subscribers = HashMap<(Topic, EventType), Arc<[AgentId]>>;
@@ -21,8 +24,10 @@ pub struct Directory {
     by_name: Arc<BTreeMap<AgentName, Arc<Agent>>>,
     by_id: Arc<HashMap<AgentId, Arc<Agent>>>,
     subscribers: Arc<Subscribers>,
+    produced: Arc<HashSet<(Topic, EventType)>>,
     definitions: Arc<BTreeMap<EventType, EventDefinition>>,
     services: Services,
+    settings: TenantSettings,
     /// What `search` puts together of all but the services.
     pub(super) declared: Arc<OnceLock<Declared>>,
 }
@@ -37,6 +42,11 @@ impl Directory {
                 subscribers.entry(key).or_default().push(agent.id);
             }
         }
+        let produced = agents
+            .iter()
+            .flat_map(|agent| &agent.manifest.produces)
+            .map(|produced| (produced.topic, produced.event_type.clone()))
+            .collect();
         let agents: Vec<Arc<Agent>> = agents.into_iter().map(Arc::new).collect();
         let by_id = agents.iter().map(|a| (a.id, Arc::clone(a))).collect();
         let by_name = agents.into_iter().map(|a| (a.name.clone(), a)).collect();
@@ -53,6 +63,8 @@ impl Directory {
             by_name: Arc::new(by_name),
             subscribers: Arc::new(subscribers),
             definitions: Arc::new(definitions),
+            produced: Arc::new(produced),
+            settings: TenantSettings::default(),
             services: Services::default(),
             declared: Arc::default(),
         }
@@ -70,6 +82,43 @@ impl Directory {
     /// What lives elsewhere: all of it, whoever may see it. Ask [`Services::visible_to`].
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// The same of a tenant that chose these settings.
+    #[must_use]
+    pub fn with_settings(self, settings: TenantSettings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// What the tenant chose.
+    pub fn settings(&self) -> TenantSettings {
+        self.settings
+    }
+
+    /// Whether anybody declared events of this type on this topic.
+    pub fn knows(&self, topic: Topic, event_type: &EventType) -> bool {
+        let key = (topic, event_type.clone());
+        self.subscribers.contains_key(&key)
+            || self.produced.contains(&key)
+            || self
+                .definition(event_type)
+                .is_some_and(|d| d.topic == topic)
+            || WellKnown::get(topic, event_type.as_str()).is_some()
+            || self.services.speak_of(topic, event_type)
+    }
+
+    /// What the agents that handle requests of this type declare about their payload.
+    pub fn request_schemas(&self, event_type: &EventType) -> Vec<(&AgentName, &PayloadSchema)> {
+        let key = (Topic::ActionRequests, event_type.clone());
+        let handlers = self.subscribers.get(&key).map_or(&[][..], |ids| ids);
+        handlers
+            .iter()
+            .filter_map(|id| self.by_id.get(id))
+            .filter_map(|agent| {
+                let handled = agent.manifest.handles(Topic::ActionRequests, event_type)?;
+                Some((&agent.name, handled.schema.as_ref()?))
+            })
+            .collect()
     }
 
     /// The agent of this name.

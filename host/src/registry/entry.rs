@@ -23,8 +23,8 @@ use super::{Capability, Produced, Subscription};
 mod check;
 
 pub use check::{
-    ENDPOINTS_MAX, METADATA_BYTES_MAX, READERS_MAX, RESERVED_NAMES, SERVICE_BYTES_MAX, TAGS_MAX,
-    TTL_S_MAX, URL_BYTES_MAX, WORD_BYTES_MAX,
+    ENDPOINTS_MAX, METADATA_BYTES_MAX, READERS_MAX, RESERVED_NAMES, SERVICE_BYTES_MAX, TTL_S_MAX,
+    URL_BYTES_MAX,
 };
 
 /// Most services in a tenant, as many as agents: the catalogue is held in memory, and a heartbeat copies

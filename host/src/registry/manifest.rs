@@ -5,10 +5,21 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::events::{Json, Topic};
+use crate::events::Topic;
 use crate::id::{AgentName, EventType};
 
 use super::grant::Grant;
+
+mod check;
+mod contract;
+#[cfg(test)]
+mod tests;
+
+pub(super) use check::{Promises, check_count, check_word};
+pub use check::{TAGS_MAX, WORD_BYTES_MAX};
+pub use contract::{
+    Capability, CapabilityContract, EventContract, EventRef, PayloadSchema, Produced, Subscription,
+};
 
 /// Longest manifest in bytes.
 pub const MANIFEST_BYTES_MAX: usize = 128 * 1024;
@@ -49,57 +60,6 @@ impl AgentKind {
     }
 }
 
-/// An event that an agent handles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subscription {
-    /// Its topic.
-    pub topic: Topic,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub event_type: EventType,
-    /// What the agent does with it.
-    #[serde(default)]
-    pub description: String,
-    /// JSON schema of the payload it expects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<Json>,
-}
-
-/// An event that an agent publishes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Produced {
-    /// Its topic.
-    pub topic: Topic,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub event_type: EventType,
-    /// What it means.
-    #[serde(default)]
-    pub description: String,
-    /// JSON schema of its payload.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<Json>,
-}
-
-/// Something an agent can do, in the words of whoever looks for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Capability {
-    /// Its name, for example `summarise-page`.
-    pub name: String,
-    /// What it does.
-    #[serde(default)]
-    pub description: String,
-    /// The type of the event that asks for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consumes: Option<EventType>,
-    /// The types of the events that answer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub produces: Vec<EventType>,
-}
-
 /// How an agent's turns are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -138,6 +98,15 @@ pub struct Manifest {
     /// The author's version, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// A shelf to find it on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Words to find it by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// Whose it is: a team, a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// What it can do.
     #[serde(default)]
     pub capabilities: Vec<Capability>,
@@ -176,19 +145,6 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<()> {
-        let lists = [
-            ("manifest.subscriptions", self.subscriptions.len()),
-            ("manifest.produces", self.produces.len()),
-            ("manifest.capabilities", self.capabilities.len()),
-        ];
-        for (field, got) in lists {
-            if got > MANIFEST_LIST_MAX {
-                return Err(Error::invalid(
-                    field,
-                    format!("{got} entries, the limit is {MANIFEST_LIST_MAX}"),
-                ));
-            }
-        }
         if self.description.len() > DESCRIPTION_BYTES_MAX {
             let got = self.description.len();
             return Err(Error::invalid(
@@ -221,41 +177,67 @@ impl Manifest {
                 ));
             }
         }
-        self.check_events()
+        self.check_words()?;
+        let promises = Promises {
+            prefix: "manifest.",
+            capabilities: &self.capabilities,
+            handled: &self.subscriptions,
+            published: &self.produces,
+        };
+        promises.check()
     }
 
-    fn check_events(&self) -> Result<()> {
-        let mut seen = BTreeSet::new();
-        for subscription in &self.subscriptions {
-            if !seen.insert((subscription.topic, &subscription.event_type)) {
-                return Err(Error::invalid(
-                    "manifest.subscriptions",
-                    format!(
-                        "{} {} is there twice",
-                        subscription.topic, subscription.event_type
-                    ),
-                ));
-            }
-        }
-        let schemas = self
-            .subscriptions
-            .iter()
-            .map(|s| (&s.event_type, &s.schema))
-            .chain(self.produces.iter().map(|p| (&p.event_type, &p.schema)));
-        for (event_type, schema) in schemas {
-            if let Some(schema) = schema {
-                super::schema::compile(schema).map_err(|reason| {
-                    Error::invalid("manifest.schema", format!("of `{event_type}`: {reason}"))
-                })?;
-            }
+    fn check_words(&self) -> Result<()> {
+        let one = |field, text: &Option<String>| {
+            let text = text.as_deref();
+            text.map_or(Ok(()), |text| check_word(field, text))
+        };
+        one("manifest.category", &self.category)?;
+        one("manifest.owner", &self.owner)?;
+        check_count("manifest.tags", self.tags.len(), TAGS_MAX)?;
+        for tag in &self.tags {
+            check_word("manifest.tags", tag)?;
         }
         Ok(())
     }
 
-    /// Whether it handles events of this type on this topic.
-    pub fn consumes(&self, topic: Topic, event_type: &EventType) -> bool {
+    /// Every event that it says something about.
+    pub fn contracts(&self) -> impl Iterator<Item = &EventContract> {
+        let of_capabilities = self.capabilities.iter().flat_map(|capability| {
+            let references = capability.consumes.iter().chain(&capability.produces);
+            references.filter_map(|reference| match reference {
+                EventRef::Contract(contract) => Some(contract),
+                EventRef::Type(_) => None,
+            })
+        });
         self.subscriptions
             .iter()
-            .any(|s| s.topic == topic && s.event_type == *event_type)
+            .chain(&self.produces)
+            .chain(of_capabilities)
+    }
+
+    /// Its capabilities with each of their events written out.
+    pub fn capability_contracts(&self) -> Vec<CapabilityContract> {
+        let written = |c| CapabilityContract::of(c, &self.subscriptions, &self.produces);
+        self.capabilities.iter().map(written).collect()
+    }
+
+    /// Whether it handles events of this type on this topic.
+    pub fn consumes(&self, topic: Topic, event_type: &EventType) -> bool {
+        self.handles(topic, event_type).is_some()
+    }
+
+    /// What it says of events that it handles of this type on this topic.
+    pub fn handles(&self, topic: Topic, event_type: &EventType) -> Option<&Subscription> {
+        self.subscriptions
+            .iter()
+            .find(|s| s.topic == topic && s.event_type == *event_type)
+    }
+
+    /// What it says of events that it publishes of this type on this topic.
+    pub fn produces(&self, topic: Topic, event_type: &EventType) -> Option<&Produced> {
+        self.produces
+            .iter()
+            .find(|p| p.topic == topic && p.event_type == *event_type)
     }
 }

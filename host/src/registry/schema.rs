@@ -1,6 +1,7 @@
 //! Checking values against JSON schemas, with a bounded cache of compiled ones.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jsonschema::Validator;
@@ -33,16 +34,8 @@ pub struct SchemaCache(Mutex<HashMap<Json, Arc<Validator>>>);
 impl SchemaCache {
     /// What is wrong with `value`; empty when it fits.
     pub fn violations(&self, schema: &Schema, value: &Json) -> Result<Vec<Violation>> {
-        let validator = self.compiled(schema)?;
-        let value: serde_json::Value = value.read("value")?;
-        Ok(validator
-            .iter_errors(&value)
-            .take(VIOLATIONS_MAX)
-            .map(|e| Violation {
-                pointer: e.instance_path().to_string(),
-                message: e.to_string(),
-            })
-            .collect())
+        let validator = self.compiled(&schema.name, &schema.body)?;
+        violations(&validator, value)
     }
 
     /// Require that `value` fits.
@@ -50,31 +43,55 @@ impl SchemaCache {
     /// # Errors
     /// `Invalid` with the JSON pointer of the first offending value.
     pub fn require(&self, schema: &Schema, value: &Json) -> Result<()> {
-        match self.violations(schema, value)?.first() {
-            None => Ok(()),
-            Some(Violation { pointer, message }) => Err(Error::invalid(
-                format!("data{pointer}"),
-                format!(
-                    "{message} (schema `{}` version {})",
-                    schema.name, schema.version
-                ),
-            )),
-        }
+        let validator = self.compiled(&schema.name, &schema.body)?;
+        let whose = format_args!("schema `{}` version {}", schema.name, schema.version);
+        required(&validator, value, whose)
     }
 
-    fn compiled(&self, schema: &Schema) -> Result<Arc<Validator>> {
-        if let Some(found) = self.0.lock().get(&schema.body) {
+    /// The same with a schema that is registered under no name; `whose` tells people which.
+    ///
+    /// # Errors
+    /// As [`SchemaCache::require`].
+    pub fn require_body(&self, body: &Json, whose: &str, value: &Json) -> Result<()> {
+        let validator = self.compiled(whose, body)?;
+        required(&validator, value, format_args!("schema {whose}"))
+    }
+
+    fn compiled(&self, name: &str, body: &Json) -> Result<Arc<Validator>> {
+        if let Some(found) = self.0.lock().get(body) {
             return Ok(Arc::clone(found));
         }
-        let validator = compile(&schema.body)
+        let validator = compile(body)
             .map(Arc::new)
-            .map_err(|reason| Error::invalid("schema", format!("`{}`: {reason}", schema.name)))?;
+            .map_err(|reason| Error::invalid("schema", format!("`{name}`: {reason}")))?;
         let mut cache = self.0.lock();
         if cache.len() >= COMPILED_MAX {
             cache.clear();
         }
-        cache.insert(schema.body.clone(), Arc::clone(&validator));
+        cache.insert(body.clone(), Arc::clone(&validator));
         Ok(validator)
+    }
+}
+
+fn violations(validator: &Validator, value: &Json) -> Result<Vec<Violation>> {
+    let value: serde_json::Value = value.read("value")?;
+    Ok(validator
+        .iter_errors(&value)
+        .take(VIOLATIONS_MAX)
+        .map(|e| Violation {
+            pointer: e.instance_path().to_string(),
+            message: e.to_string(),
+        })
+        .collect())
+}
+
+fn required(validator: &Validator, value: &Json, whose: fmt::Arguments<'_>) -> Result<()> {
+    match violations(validator, value)?.first() {
+        None => Ok(()),
+        Some(Violation { pointer, message }) => Err(Error::invalid(
+            format!("data{pointer}"),
+            format!("{message} ({whose})"),
+        )),
     }
 }
 

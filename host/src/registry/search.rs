@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::id::{AgentName, EventType};
 
-use super::{Agent, AgentStatus, Directory};
+use super::{Agent, AgentStatus, Directory, EventContract, Manifest};
 
 /// Most rows of a page.
 pub const FIND_LIMIT_MAX: u32 = 100;
@@ -16,6 +16,8 @@ pub const FIND_LIMIT_MAX: u32 = 100;
 /// Which agents to look for. All that is given must match.
 #[derive(Debug, Clone, Default)]
 pub struct AgentQuery {
+    /// The name, exactly.
+    pub id: Option<String>,
     /// Part of the name, in any case.
     pub name: Option<String>,
     /// `tool`, `worker`, `planner` or `agent`.
@@ -26,9 +28,17 @@ pub struct AgentQuery {
     pub produces: Option<String>,
     /// A capability by name.
     pub capability: Option<String>,
+    /// A task that one of its capabilities carries out.
+    pub task: Option<String>,
+    /// Its category.
+    pub category: Option<String>,
+    /// Tags, all of them.
+    pub tags: Vec<String>,
+    /// Whose it is.
+    pub owner: Option<String>,
     /// `active`, `paused` or `quarantined`.
     pub status: Option<String>,
-    /// Words of its description, all of them, in any case.
+    /// Words of its description and its capabilities, all of them, in any case.
     pub text: Option<String>,
     /// At most this many, 1 to [`FIND_LIMIT_MAX`].
     pub limit: u32,
@@ -125,7 +135,7 @@ impl Directory {
     }
 
     /// Put together when it is first asked for: agents change seldom, and most tenants never ask.
-    fn declared_events(&self) -> &Declared {
+    pub(super) fn declared_events(&self) -> &Declared {
         self.declared.get_or_init(|| {
             let mut all = Declared::new();
             for definition in self.definitions() {
@@ -163,26 +173,44 @@ impl AgentQuery {
     fn matches(&self, agent: &Agent) -> bool {
         let manifest = &agent.manifest;
         let is = |wanted: &Option<String>, got: &str| wanted.as_deref().is_none_or(|w| w == got);
-        contains(agent.name.as_str(), self.name.as_deref())
+        let types = |events: &[EventContract], wanted: &Option<String>| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| events.iter().any(|e| e.event_type.as_str() == wanted))
+        };
+        let has = |wanted: &Option<String>, got: &Option<String>| wanted.is_none() || wanted == got;
+        is(&self.id, agent.name.as_str())
+            && contains(agent.name.as_str(), self.name.as_deref())
             && is(&self.kind, manifest.kind.as_str())
             && is(&self.status, agent.status.as_str())
-            && self.consumes.as_deref().is_none_or(|wanted| {
-                manifest
-                    .subscriptions
-                    .iter()
-                    .any(|s| s.event_type.as_str() == wanted)
-            })
-            && self.produces.as_deref().is_none_or(|wanted| {
-                manifest
-                    .produces
-                    .iter()
-                    .any(|p| p.event_type.as_str() == wanted)
-            })
-            && self
-                .capability
-                .as_deref()
-                .is_none_or(|wanted| manifest.capabilities.iter().any(|c| c.name == wanted))
-            && has_words(&manifest.description, self.text.as_deref())
+            && has(&self.category, &manifest.category)
+            && has(&self.owner, &manifest.owner)
+            && self.tags.iter().all(|tag| manifest.tags.contains(tag))
+            && types(&manifest.subscriptions, &self.consumes)
+            && types(&manifest.produces, &self.produces)
+            && self.matches_capability(manifest)
+            && self.matches_text(manifest)
+    }
+
+    fn matches_capability(&self, manifest: &Manifest) -> bool {
+        let all = &manifest.capabilities;
+        let named = |wanted: &str| all.iter().any(|c| c.name == wanted);
+        let tasked = |wanted: &str| {
+            all.iter()
+                .any(|c| c.tasks.iter().any(|task| task == wanted))
+        };
+        self.capability.as_deref().is_none_or(named) && self.task.as_deref().is_none_or(tasked)
+    }
+
+    fn matches_text(&self, manifest: &Manifest) -> bool {
+        let Some(words) = self.text.as_deref() else {
+            return true;
+        };
+        let mut text = manifest.description.clone();
+        for capability in &manifest.capabilities {
+            text.extend([" ", &capability.name, " ", &capability.description]);
+        }
+        has_words(&text, Some(words))
     }
 }
 

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::id::{AgentId, AgentName, KeyName};
+use crate::events::Topic;
+use crate::id::{AgentId, AgentName, EventType, KeyName};
 use crate::identity::TenantScope;
 
 use super::entry::{
@@ -62,6 +63,15 @@ impl Services {
     pub fn visible_to<'a>(&'a self, viewer: Viewer<'a>) -> impl Iterator<Item = &'a Arc<Service>> {
         self.iter()
             .filter(move |service| service.visible_to(viewer))
+    }
+
+    /// Whether one of them declares events of this type on this topic.
+    pub(super) fn speak_of(&self, topic: Topic, event_type: &EventType) -> bool {
+        self.iter().any(|service| {
+            let said = &service.definition;
+            let mut declared = said.subscriptions.iter().chain(&said.produces);
+            declared.any(|event| event.topic == topic && event.event_type == *event_type)
+        })
     }
 
     /// How many there are.
@@ -151,8 +161,8 @@ impl ServiceDefinition {
                 AgentKind::Worker | AgentKind::Planner | AgentKind::Agent => ServiceKind::Agent,
             },
             description: manifest.description.clone(),
-            category: None,
-            tags: BTreeSet::new(),
+            category: manifest.category.clone(),
+            tags: manifest.tags.clone(),
             url: None,
             protocol: None,
             auth: None,

@@ -59,7 +59,7 @@ impl Turn {
             topic: Topic::ActionResults,
             event_type,
         });
-        self.check_payload(&body).await?;
+        self.check_payload(&body, false).await?;
         let event = Arc::new(Event {
             position: self.base.event.position,
             body,

@@ -8,7 +8,7 @@ use crate::events::{
     EXTENSION_BYTES_MAX, EXTENSIONS_MAX, Json, NewEvent, ReplyAddress, Topic, short,
 };
 use crate::id::{EventId, EventType, Label};
-use crate::registry::Grant;
+use crate::registry::{Grant, PayloadCheck};
 
 use super::Turn;
 
@@ -58,7 +58,8 @@ impl Turn {
         self.require(Grant::EventsPublish)?;
         let due = self.due(&when)?;
         let event = self.event_from(draft)?;
-        self.stage_event(event, due).await
+        self.check_payload(&event, false).await?;
+        self.stage_event(event, due)
     }
 
     /// Answer the event being handled, at the reply address it carries.
@@ -80,7 +81,8 @@ impl Turn {
         let mut event = self.blank(address.topic, address.event_type, data);
         event.reply_to = None;
         let id = if self.nested.is_empty() {
-            self.stage_event(event, None).await?
+            self.check_payload(&event, true).await?;
+            self.stage_event(event, None)?
         } else {
             self.frame_mut().response = Some(event.data);
             event.id
@@ -172,7 +174,7 @@ impl Turn {
         Ok(event)
     }
 
-    async fn stage_event(&mut self, event: NewEvent, due: Option<Timestamp>) -> Result<EventId> {
+    fn stage_event(&mut self, event: NewEvent, due: Option<Timestamp>) -> Result<EventId> {
         if event.hops > self.limits.hops_max {
             return Err(Error::Exhausted {
                 limit: "hops_max",
@@ -180,25 +182,28 @@ impl Turn {
                 max: u64::from(self.limits.hops_max),
             });
         }
-        self.check_payload(&event).await?;
         let limits = Arc::clone(&self.limits);
         let id = event.id.clone();
         self.staged.publish(event, due, &limits)?;
         Ok(id)
     }
 
-    /// Check the payload against the schema registered for its type, if there is one.
-    pub(super) async fn check_payload(&self, event: &NewEvent) -> Result<()> {
+    /// Check the payload against what is declared of its type. An answer may be of any type: whoever
+    /// asked has chosen it.
+    pub(super) async fn check_payload(&self, event: &NewEvent, answer: bool) -> Result<()> {
         let scope = self.scope();
         let directory = self.services.agents.directory(scope).await?;
-        let Some(name) = directory
-            .definition(&event.event_type)
-            .and_then(|d| d.schema.as_deref())
-        else {
-            return Ok(());
+        let check = PayloadCheck {
+            scope,
+            directory: &directory,
+            catalog: &*self.services.catalog,
+            schemas: &self.services.schemas,
         };
-        let schema = self.services.catalog.schema(scope, name, None).await?;
-        self.services.schemas.require(&schema, &event.data)
+        if answer {
+            check.answer(event).await
+        } else {
+            check.publication(event).await
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod agents;
 mod calls;
 mod catalog;
+mod discovery;
 mod events;
 mod graph;
 mod harness;

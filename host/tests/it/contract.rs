@@ -95,8 +95,17 @@ fn the_schema_and_the_host_take_and_refuse_the_same() {
         ),
         (
             "capabilities",
-            json!([{ "name": "x", "consumes": "a.b", "produces": ["c.d"] }]),
+            json!([{
+                "name": "x", "tasks": ["y"],
+                "consumes": { "topic": "action-requests", "type": "a.b" },
+                "produces": [{ "topic": "action-results", "type": "c.d", "schema": "registered" }],
+            }]),
             true,
+        ),
+        (
+            "capabilities",
+            json!([{ "name": "x", "consumes": "a..b" }]),
+            false,
         ),
         ("capabilities", json!([{ "description": "x" }]), false),
         ("settings", json!({ "timeout_ms": TIMEOUT_MS_MAX }), true),

@@ -12,7 +12,7 @@ use warren::host::{Host, HostSettings};
 use warren::id::{AgentName, EventId, EventType, KeyName, Label, TenantId, TenantName};
 use warren::identity::{Tenant, TenantScope};
 use warren::memory::{WorkingKey, WorkingSpace};
-use warren::registry::{GrantSet, NewVersion, Settings};
+use warren::registry::{GrantSet, Manifest, NewVersion, Settings};
 use warren::sandbox::intake::IntakeSettings;
 use warren::turn::{DeadLetter, TurnFilter, TurnRecord};
 
@@ -96,21 +96,23 @@ impl TestHost {
         let mut component = guests::probe();
         // A custom section, named `other`, with nothing in it.
         component.extend(b"\x00\x06\x05other");
+        let change = |manifest: &mut Manifest| change(&mut manifest.settings);
         self.push_changed(scope, name, component, grants, change)
             .await;
     }
 
-    async fn push_changed(
+    /// Deploy a component as if its manifest said something else.
+    pub(crate) async fn push_changed(
         &self,
         scope: &TenantScope,
         name: &str,
         component: Vec<u8>,
         grants: GrantSet,
-        change: impl FnOnce(&mut Settings),
+        change: impl FnOnce(&mut Manifest),
     ) {
         let upload = component.into();
         let mut accepted = self.host.app.uploads.accept(scope, upload).await.unwrap();
-        change(&mut accepted.manifest.settings);
+        change(&mut accepted.manifest);
         let version = NewVersion {
             name: AgentName::new(name).unwrap(),
             digest: accepted.digest,

@@ -11,6 +11,7 @@ mod api;
 mod backlog;
 mod cli;
 mod contract;
+mod contracts;
 mod demo;
 mod examples;
 mod guests;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use warren::clock::{SimClock, Timestamp};
 use warren::events::{Json, ReplyAddress, Topic};
 use warren::id::{AgentName, Label};
-use warren::registry::{AgentStatus, EventDefinition, Grant, GrantSet, Settings};
+use warren::registry::{AgentStatus, EventDefinition, Grant, GrantSet, NewSchema, Settings};
 use warren::turn::TurnOutcome;
 
 use crate::harness::TestHost;
@@ -289,7 +289,10 @@ async fn a_call_inside_a_turn_is_checked_like_an_event() {
     let catalog = &host.host.app.catalog;
     let schema = Json::parse("schema", r#"{ "type": "array", "minItems": 1 }"#).unwrap();
     catalog
-        .put_schema(&host.tenant, "script", schema, Timestamp(1))
+        .put_schema(
+            &host.tenant,
+            NewSchema::next("script", schema, Timestamp(1)),
+        )
         .await
         .unwrap();
     let definition = EventDefinition {

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::Kind;
+use super::{Capability, Kind};
 use crate::grant::Grant;
 use crate::json::Json;
 use crate::payload::Payload;
@@ -18,6 +18,12 @@ pub(super) struct Manifest {
     pub(super) description: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) category: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) capabilities: Vec<Capability>,
     pub(super) subscriptions: Vec<EventEntry>,
@@ -28,14 +34,8 @@ pub(super) struct Manifest {
     pub(super) settings: Option<Settings>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Capability {
-    pub(super) name: String,
-    pub(super) description: String,
-}
-
 /// An event that is handled or published.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct EventEntry {
     pub(crate) topic: Topic,
     #[serde(rename = "type")]
@@ -64,6 +64,9 @@ impl Manifest {
             kind,
             description: String::new(),
             version: None,
+            category: None,
+            tags: Vec::new(),
+            owner: None,
             capabilities: Vec::new(),
             subscriptions: Vec::new(),
             produces: Vec::new(),

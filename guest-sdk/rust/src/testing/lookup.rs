@@ -21,7 +21,10 @@ pub(super) fn agents(all: &[Rc<Agent>], query: &AgentQuery) -> Vec<AgentInfo> {
                 && query.kind.is_none_or(|kind| kind == agent.kind())
                 && of_type(query.consumes.as_ref(), agent.subscriptions().iter())
                 && of_type(query.produces.as_ref(), agent.produced().iter())
-                && query.capability.as_ref().is_none_or(|name| agent.can(name))
+                && query
+                    .capability
+                    .as_ref()
+                    .is_none_or(|name| agent.has_capability(name))
                 && query
                     .text
                     .as_ref()

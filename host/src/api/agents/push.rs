@@ -10,7 +10,7 @@ use crate::app::Accepted;
 use crate::error::{Error, Result};
 use crate::id::AgentName;
 use crate::identity::TenantScope;
-use crate::registry::{Deployed, Grant, GrantSet, Manifest, NewVersion};
+use crate::registry::{Deployed, Grant, GrantSet, Manifest, NewVersion, PayloadSchema};
 
 use super::super::auth::Caller;
 use super::super::error::ApiResult;
@@ -59,6 +59,7 @@ pub(crate) async fn push_agent(
         grants: options.grants(&accepted.manifest.grants)?,
         accepted,
     };
+    check_named_schemas(&api, &caller.scope, &push.accepted.manifest).await?;
     let view = if options.dry_run {
         push.report(&api, &caller.scope).await?
     } else {
@@ -70,6 +71,31 @@ pub(crate) async fn push_agent(
         StatusCode::OK
     };
     Ok((status, Json(view)))
+}
+
+/// A manifest that names a schema nobody registered would check nothing while looking as if it did. No
+/// schema is ever removed, so looking before the deploy is enough.
+async fn check_named_schemas(api: &Api, scope: &TenantScope, manifest: &Manifest) -> Result<()> {
+    for contract in manifest.contracts() {
+        let Some(PayloadSchema::Named(name)) = &contract.schema else {
+            continue;
+        };
+        api.app
+            .catalog
+            .schema(scope, name, None)
+            .await
+            .map_err(|error| match error {
+                Error::NotFound { .. } => Error::invalid(
+                    "manifest.schema",
+                    format!(
+                        "of `{}`: no schema named `{name}` is registered: register it first",
+                        contract.event_type
+                    ),
+                ),
+                other => other,
+            })?;
+    }
+    Ok(())
 }
 
 /// What the query of a push asks for.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::events::{Json, NewEvent, ReplyAddress, Topic};
 use crate::id::{CustomerId, EventId, EventType, Label, UserId};
 use crate::identity::TenantScope;
-use crate::registry::Directory;
+use crate::registry::{Directory, PayloadCheck, WellKnown};
 use crate::turn::{TurnLimits, check_extensions, short};
 
 use super::super::Api;
@@ -85,6 +85,7 @@ impl Stamp<'_> {
                 .directory
                 .definition(event_type)
                 .map(|definition| definition.topic)
+                .or_else(|| WellKnown::of_type(event_type.as_str()).map(|known| known.topic))
                 .ok_or_else(|| {
                     Error::invalid(
                         "topic",
@@ -108,19 +109,20 @@ impl Stamp<'_> {
 }
 
 impl Api {
-    /// Check a payload against the schema registered for its type, if there is one.
+    /// Check an event that a client publishes against what is declared of its type.
     pub(crate) async fn check_payload(
         &self,
         scope: &TenantScope,
         directory: &Directory,
         event: &NewEvent,
     ) -> Result<()> {
-        let definition = directory.definition(&event.event_type);
-        let Some(name) = definition.and_then(|d| d.schema.as_deref()) else {
-            return Ok(());
+        let check = PayloadCheck {
+            scope,
+            directory,
+            catalog: &*self.app.catalog,
+            schemas: &self.schemas,
         };
-        let schema = self.app.catalog.schema(scope, name, None).await?;
-        self.schemas.require(&schema, &event.data)
+        check.publication(event).await
     }
 }
 

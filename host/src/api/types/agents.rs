@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::events::Json;
 use crate::id::{AgentName, Digest, EventId};
-use crate::registry::{Agent, AgentStatus, GrantSet, Manifest, Version};
+use crate::registry::{
+    Agent, AgentStatus, CapabilityContract, EventContract, GrantSet, Manifest, Version,
+};
 
 /// An agent.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -31,6 +33,18 @@ pub struct AgentView {
     pub digest: Digest,
     /// What it is for.
     pub description: String,
+    /// A shelf to find it on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Words to find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What it can do, each event written out.
+    #[serde(default)]
+    pub capabilities: Vec<CapabilityView>,
     /// What it may do.
     #[schema(value_type = Vec<String>)]
     pub grants: GrantSet,
@@ -60,12 +74,52 @@ impl From<&Agent> for AgentView {
             version: agent.version,
             digest: agent.digest,
             description: agent.manifest.description.clone(),
+            category: agent.manifest.category.clone(),
+            tags: agent.manifest.tags.iter().cloned().collect(),
+            owner: agent.manifest.owner.clone(),
+            capabilities: CapabilityView::all(&agent.manifest),
             grants: agent.grants,
             config: (*agent.config).clone(),
             manifest: (*agent.manifest).clone(),
             created: agent.created,
             updated: agent.updated,
         }
+    }
+}
+
+/// Something that an agent can do, with the events that ask for it and those that answer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CapabilityView {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// Names of the tasks that it carries out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<String>,
+    /// The events that ask for it: topic, type, description, and the schema or the name of a registered one.
+    #[schema(value_type = Vec<Object>)]
+    pub consumes: Vec<EventContract>,
+    /// The events that answer.
+    #[schema(value_type = Vec<Object>)]
+    pub produces: Vec<EventContract>,
+}
+
+impl CapabilityView {
+    /// Of all that a manifest lists.
+    pub fn all(manifest: &Manifest) -> Vec<Self> {
+        let view = |contract: CapabilityContract| Self {
+            name: contract.name,
+            description: contract.description,
+            tasks: contract.tasks,
+            consumes: contract.consumes,
+            produces: contract.produces,
+        };
+        manifest
+            .capability_contracts()
+            .into_iter()
+            .map(view)
+            .collect()
     }
 }
 

@@ -63,6 +63,12 @@ pub struct SchemaView {
     /// The JSON Schema itself.
     #[schema(value_type = serde_json::Value)]
     pub schema: Json,
+    /// Whose it is.
+    #[serde(default)]
+    pub owner: String,
+    /// What a new version must be to the one before it: `none`, `backward`, `forward` or `full`.
+    #[serde(default)]
+    pub compatibility: String,
     /// When it was registered.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -74,6 +80,8 @@ impl From<Schema> for SchemaView {
             name: schema.name,
             version: schema.version,
             schema: schema.body,
+            owner: schema.owner,
+            compatibility: schema.compatibility.as_str().to_owned(),
             created: schema.created,
         }
     }

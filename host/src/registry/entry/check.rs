@@ -1,18 +1,13 @@
 //! The limits of a service's definition.
 
-use std::collections::BTreeSet;
-
 use crate::error::{Error, Result};
-use crate::registry::{DESCRIPTION_BYTES_MAX, MANIFEST_BYTES_MAX, MANIFEST_LIST_MAX, schema};
+use crate::registry::manifest::{Promises, TAGS_MAX, check_count, check_word};
+use crate::registry::{DESCRIPTION_BYTES_MAX, MANIFEST_BYTES_MAX};
 
 use super::ServiceDefinition;
 
 /// Longest definition as JSON in bytes, as a manifest's.
 pub const SERVICE_BYTES_MAX: usize = MANIFEST_BYTES_MAX;
-/// Longest version, category, tag, protocol or method in bytes.
-pub const WORD_BYTES_MAX: usize = 64;
-/// Most tags.
-pub const TAGS_MAX: usize = 32;
 /// Longest url in bytes: what servers take.
 pub const URL_BYTES_MAX: usize = 2_048;
 /// Most endpoints.
@@ -57,7 +52,13 @@ impl ServiceDefinition {
             );
             return Err(Error::invalid("ttl_s", reason));
         }
-        self.check_events()?;
+        let promises = Promises {
+            prefix: "",
+            capabilities: &self.capabilities,
+            handled: &self.subscriptions,
+            published: &self.produces,
+        };
+        promises.check()?;
         let text =
             serde_json::to_string(self).map_err(|e| Error::internal("writing a service", e))?;
         if text.len() > SERVICE_BYTES_MAX {
@@ -88,9 +89,6 @@ impl ServiceDefinition {
         for method in self.endpoints.iter().filter_map(|e| e.method.as_deref()) {
             check_word("endpoints.method", method)?;
         }
-        for capability in &self.capabilities {
-            check_word("capabilities.name", &capability.name)?;
-        }
         Ok(())
     }
 
@@ -99,15 +97,9 @@ impl ServiceDefinition {
             ("tags", self.tags.len(), TAGS_MAX),
             ("endpoints", self.endpoints.len(), ENDPOINTS_MAX),
             ("readers", self.readers.len(), READERS_MAX),
-            ("capabilities", self.capabilities.len(), MANIFEST_LIST_MAX),
-            ("subscriptions", self.subscriptions.len(), MANIFEST_LIST_MAX),
-            ("produces", self.produces.len(), MANIFEST_LIST_MAX),
         ];
         for (field, got, max) in lists {
-            if got > max {
-                let reason = format!("{got} entries, the limit is {max}");
-                return Err(Error::invalid(field, reason));
-            }
+            check_count(field, got, max)?;
         }
         Ok(())
     }
@@ -132,36 +124,6 @@ impl ServiceDefinition {
         }
         Ok(())
     }
-
-    fn check_events(&self) -> Result<()> {
-        let mut seen = BTreeSet::new();
-        for wanted in &self.subscriptions {
-            if !seen.insert((wanted.topic, &wanted.event_type)) {
-                let reason = format!("{} {} is there twice", wanted.topic, wanted.event_type);
-                return Err(Error::invalid("subscriptions", reason));
-            }
-        }
-        let consumed = self.subscriptions.iter();
-        let consumed = consumed.map(|s| ("subscriptions.schema", &s.event_type, &s.schema));
-        let produced = self.produces.iter();
-        let produced = produced.map(|p| ("produces.schema", &p.event_type, &p.schema));
-        for (field, event_type, body) in consumed.chain(produced) {
-            let Some(body) = body else { continue };
-            schema::compile(body)
-                .map_err(|reason| Error::invalid(field, format!("of `{event_type}`: {reason}")))?;
-        }
-        Ok(())
-    }
-}
-
-fn check_word(field: &'static str, word: &str) -> Result<()> {
-    let fits = (1..=WORD_BYTES_MAX).contains(&word.len()) && !word.chars().any(char::is_control);
-    if fits {
-        return Ok(());
-    }
-    let shown = shown(word);
-    let reason = format!("`{shown}` is not 1 to {WORD_BYTES_MAX} bytes without control characters");
-    Err(Error::invalid(field, reason))
 }
 
 /// A url tells where, and nothing of how to get in: one with a password in it is refused.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::error::Error;
-use crate::registry::{DESCRIPTION_BYTES_MAX, MANIFEST_LIST_MAX};
+use crate::registry::{DESCRIPTION_BYTES_MAX, MANIFEST_LIST_MAX, TAGS_MAX, WORD_BYTES_MAX};
 
 /// A service that says no more than it must, with these members.
 fn with(more: &Value) -> Result<ServiceDefinition, String> {

@@ -64,6 +64,7 @@ fn agent_query(query: AgentQuery) -> domain::AgentQuery {
         text: query.text,
         limit: query.limit,
         after: query.after,
+        ..domain::AgentQuery::default()
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::clock::{SystemClock, Timestamp};
 use crate::error::{Error, Result};
-use crate::events::{Json, Page};
+use crate::events::Page;
 use crate::id::{AgentName, EventType, IdKey};
 use crate::identity::TenantScope;
 use crate::memory::{
@@ -16,8 +16,8 @@ use crate::memory::{
     ProcedureStore, Unconsolidated, WorkingEntry, WorkingKey, WorkingSpace, WorkingStore,
 };
 use crate::registry::{
-    Agent, AgentStatus, AgentStore, CatalogStore, Deployed, Directory, EventDefinition, NewVersion,
-    Schema, Version,
+    Agent, AgentStatus, AgentStore, CatalogStore, Deployed, Directory, EventDefinition, NewSchema,
+    NewVersion, RegisteredSchema, Schema, TenantSettings, Version,
 };
 use crate::turn::Services;
 
@@ -142,7 +142,7 @@ impl CatalogStore for Stores {
         Ok(Vec::new())
     }
 
-    async fn put_schema(&self, _: &TenantScope, _: &str, _: Json, _: Timestamp) -> Result<Schema> {
+    async fn put_schema(&self, _: &TenantScope, _: NewSchema) -> Result<RegisteredSchema> {
         not_here()
     }
 
@@ -150,8 +150,22 @@ impl CatalogStore for Stores {
         not_here()
     }
 
-    async fn schemas(&self, _: &TenantScope) -> Result<Vec<Schema>> {
+    async fn schemas(&self, _: &TenantScope, _: Option<&str>) -> Result<Vec<Schema>> {
         Ok(Vec::new())
+    }
+
+    async fn schema_versions(
+        &self,
+        _: &TenantScope,
+        _: &str,
+        _: Option<u32>,
+        _: u32,
+    ) -> Result<Vec<Schema>> {
+        Ok(Vec::new())
+    }
+
+    async fn put_settings(&self, _: &TenantScope, _: TenantSettings) -> Result<()> {
+        not_here()
     }
 }
 

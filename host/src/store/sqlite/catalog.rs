@@ -1,20 +1,18 @@
-//! Event definitions and schemas in a tenant's database.
+//! Event definitions, schemas and the registry's settings in a tenant's database.
 //!
 //! Invariant: a schema's version never changes and none is removed, so a definition that names a schema
-//! can always be checked against it. Definitions are in the directory too; the job that changes one puts
-//! a new directory in place.
+//! can always be checked against it. Definitions and settings are in the directory too; the job that
+//! changes one puts a new directory in place.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 
-use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::events::{Json, SUBJECT_BYTES_MAX};
 use crate::id::EventType;
 use crate::identity::TenantScope;
 use crate::registry::{
-    CatalogStore, DESCRIPTION_BYTES_MAX, EVENT_DEFINITIONS_MAX, EventDefinition,
-    SCHEMA_VERSIONS_MAX, SCHEMAS_PER_TENANT_MAX, Schema, compile_schema,
+    CatalogStore, DESCRIPTION_BYTES_MAX, EVENT_DEFINITIONS_MAX, EventDefinition, NewSchema,
+    RegisteredSchema, Schema, TenantSettings, check_definition, own_schema,
 };
 
 use super::SqliteStore;
@@ -23,8 +21,12 @@ use super::columns::parsed;
 use super::rows::Sql as _;
 use super::writer::WriteTx;
 
+mod schemas;
+mod settings;
 #[cfg(test)]
 mod tests;
+
+pub(super) use settings::get as settings;
 
 #[async_trait]
 impl CatalogStore for SqliteStore {
@@ -52,18 +54,12 @@ impl CatalogStore for SqliteStore {
         Ok(directory.definitions().cloned().collect())
     }
 
-    async fn put_schema(
-        &self,
-        scope: &TenantScope,
-        name: &str,
-        body: Json,
-        now: Timestamp,
-    ) -> Result<Schema> {
-        check_schema(name, &body)?;
+    async fn put_schema(&self, scope: &TenantScope, new: NewSchema) -> Result<RegisteredSchema> {
+        schemas::check(&new)?;
         let tenant = self.tenant(scope).await?;
-        let name = name.to_owned();
+        let publisher = scope.principal().source();
         tenant
-            .write(move |tx| put_schema(tx.conn(), &name, body, now))
+            .write(move |tx| schemas::put(tx.conn(), &publisher, new))
             .await
     }
 
@@ -74,7 +70,12 @@ impl CatalogStore for SqliteStore {
         version: Option<u32>,
     ) -> Result<Schema> {
         let tenant = self.tenant(scope).await?;
-        let found = tenant.read(|conn| schema(conn, name, version)).await?;
+        if let Some(own) = own_schema(name, version) {
+            return Ok(own);
+        }
+        let found = tenant
+            .read(|conn| schemas::get(conn, name, version))
+            .await?;
         found.ok_or_else(|| {
             let name = version.map_or(name.to_owned(), |version| {
                 format!("{name} version {version}")
@@ -83,9 +84,37 @@ impl CatalogStore for SqliteStore {
         })
     }
 
-    async fn schemas(&self, scope: &TenantScope) -> Result<Vec<Schema>> {
+    async fn schemas(&self, scope: &TenantScope, owner: Option<&str>) -> Result<Vec<Schema>> {
         let tenant = self.tenant(scope).await?;
-        tenant.scan(schemas).await
+        let owner = owner.map(str::to_owned);
+        tenant
+            .scan(move |conn| schemas::latest(conn, owner.as_deref()))
+            .await
+    }
+
+    async fn schema_versions(
+        &self,
+        scope: &TenantScope,
+        name: &str,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<Schema>> {
+        let tenant = self.tenant(scope).await?;
+        if let Some(own) = own_schema(name, None) {
+            return Ok(vec![own]);
+        }
+        let name = name.to_owned();
+        let list = move |conn: &Connection| schemas::versions(conn, &name, before, limit);
+        tenant.scan(list).await
+    }
+
+    async fn put_settings(&self, scope: &TenantScope, settings: TenantSettings) -> Result<()> {
+        let tenant = self.tenant(scope).await?;
+        let put = move |tx: &mut WriteTx<'_>| {
+            settings::put(tx.conn(), settings)?;
+            reload_directory(tx)
+        };
+        tenant.write(put).await
     }
 }
 
@@ -109,6 +138,7 @@ pub(super) fn events(conn: &Connection) -> Result<Vec<EventDefinition>> {
 }
 
 fn put_event(conn: &Connection, definition: &EventDefinition) -> Result<()> {
+    check_definition(definition)?;
     if definition.description.len() > DESCRIPTION_BYTES_MAX {
         return Err(Error::TooLarge {
             limit: "description_bytes_max",
@@ -118,7 +148,8 @@ fn put_event(conn: &Connection, definition: &EventDefinition) -> Result<()> {
         });
     }
     if let Some(name) = &definition.schema
-        && schema(conn, name, None)?.is_none()
+        && own_schema(name, None).is_none()
+        && schemas::get(conn, name, None)?.is_none()
     {
         let reason = format!("no schema named `{name}` is registered: register it first");
         return Err(Error::invalid("schema", reason));
@@ -161,97 +192,4 @@ fn delete_event(conn: &Connection, event_type: &EventType) -> Result<()> {
         0 => Err(Error::not_found("event definition", event_type.as_str())),
         _ => Ok(()),
     }
-}
-
-fn check_schema(name: &str, body: &Json) -> Result<()> {
-    if name.is_empty() || name.len() > SUBJECT_BYTES_MAX || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "schema name",
-            format!("must be 1 to {SUBJECT_BYTES_MAX} bytes without control characters"),
-        ));
-    }
-    compile_schema(body)
-        .map(drop)
-        .map_err(|reason| Error::invalid("schema", reason))
-}
-
-fn put_schema(conn: &Connection, name: &str, body: Json, now: Timestamp) -> Result<Schema> {
-    let latest = schema(conn, name, None)?;
-    let version = match latest {
-        Some(latest) if latest.body == body => return Ok(latest),
-        Some(latest) => latest.version + 1,
-        None => 1,
-    };
-    room_for(conn, version)?;
-    conn.execute(
-        "INSERT INTO schemas (name, version, body, created_ms) VALUES (?1, ?2, ?3, ?4)",
-        params![name, version, body.as_str(), now.0],
-    )
-    .during("writing a schema")?;
-    Ok(Schema {
-        name: name.to_owned(),
-        version,
-        body,
-        created: now,
-    })
-}
-
-/// Whether one more of this version may be kept.
-fn room_for(conn: &Connection, version: u32) -> Result<()> {
-    if version > SCHEMA_VERSIONS_MAX {
-        return Err(Error::Exhausted {
-            limit: "schema_versions_max",
-            unit: "versions",
-            max: u64::from(SCHEMA_VERSIONS_MAX),
-        });
-    }
-    if version > 1 {
-        return Ok(());
-    }
-    let schemas: i64 = conn
-        .query_row(
-            "SELECT count(*) FROM schemas WHERE version = 1",
-            [],
-            |row| row.get(0),
-        )
-        .during("counting schemas")?;
-    if schemas as u64 >= SCHEMAS_PER_TENANT_MAX {
-        return Err(Error::Exhausted {
-            limit: "schemas_per_tenant_max",
-            unit: "schemas",
-            max: SCHEMAS_PER_TENANT_MAX,
-        });
-    }
-    Ok(())
-}
-
-fn schema(conn: &Connection, name: &str, version: Option<u32>) -> Result<Option<Schema>> {
-    conn.prepare_cached(
-        "SELECT name, version, body, created_ms FROM schemas
-         WHERE name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1",
-    )
-    .and_then(|mut statement| {
-        statement
-            .query_row(params![name, version], schema_row)
-            .optional()
-    })
-    .during("reading a schema")
-}
-
-fn schemas(conn: &Connection) -> Result<Vec<Schema>> {
-    // With max() alone, the other columns are those of the row that has it.
-    conn.prepare_cached(
-        "SELECT name, max(version), body, created_ms FROM schemas GROUP BY name ORDER BY name",
-    )
-    .and_then(|mut statement| statement.query_map([], schema_row)?.collect())
-    .during("reading schemas")
-}
-
-fn schema_row(row: &Row<'_>) -> rusqlite::Result<Schema> {
-    Ok(Schema {
-        name: row.get(0)?,
-        version: row.get(1)?,
-        body: Json::from_stored(row.get::<_, String>(2)?),
-        created: Timestamp(row.get(3)?),
-    })
 }

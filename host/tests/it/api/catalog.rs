@@ -131,13 +131,49 @@ async fn a_type_on_several_topics_is_not_split_between_pages() {
 async fn schemas_have_versions_that_stay() {
     let host = Host::start().await;
     let acme = host.tenant("acme").await;
-    for (schema, version) in [
-        (json!({}), 1),
-        (json!({}), 1),
-        (json!({ "type": "null" }), 2),
+    for (query, schema, version, status) in [
+        ("", json!({}), 1, 201),
+        ("", json!({}), 1, 200),
+        ("?version=1", json!({}), 1, 200),
+        (
+            "?dry_run=true&compatibility=none",
+            json!({ "type": "null" }),
+            2,
+            200,
+        ),
+        (
+            "?compatibility=none&owner=shop",
+            json!({ "type": "null" }),
+            2,
+            201,
+        ),
     ] {
-        let kept = acme.put("/v1/schemas/s", &schema).await.ok();
-        assert_eq!(kept["version"], version);
+        let answer = acme.put(&format!("/v1/schemas/s{query}"), &schema).await;
+        assert_eq!(
+            (&answer.ok()["version"], answer.status),
+            (&json!(version), status),
+            "{query}"
+        );
+    }
+    for (query, status, code) in [
+        ("?version=1", 409, "conflict"),
+        ("?version=4", 422, "invalid"),
+        ("?compatibility=backward", 409, "conflict"),
+    ] {
+        let path = format!("/v1/schemas/s{query}");
+        let refused = acme.put(&path, &json!({ "type": "string" })).await;
+        refused.problem(status, code);
+    }
+    let versions = acme.get("/v1/schemas/s/versions?limit=1").await.ok();
+    assert_eq!(
+        (&versions["items"][0]["version"], &versions["next"]),
+        (&json!(2), &json!("2"))
+    );
+    let older = acme.get("/v1/schemas/s/versions?before=2").await.ok();
+    assert_eq!(older["items"][0]["schema"], json!({}));
+    for (owner, found) in [("shop", 1), ("client/main", 0)] {
+        let listed = acme.get(&format!("/v1/schemas?owner={owner}")).await.ok();
+        assert_eq!(listed["items"].as_array().unwrap().len(), found, "{owner}");
     }
     for (query, version) in [("", 2), ("?version=1", 1)] {
         let found = acme.get(&format!("/v1/schemas/s{query}")).await.ok();
@@ -153,5 +189,80 @@ async fn schemas_have_versions_that_stay() {
         acme.put("/v1/schemas/bad", &bad)
             .await
             .problem(422, "invalid");
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_breaks_readers_is_refused_with_the_path() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    let order =
+        |total: &str| json!({ "type": "object", "properties": { "total": { "type": total } } });
+    acme.put("/v1/schemas/order", &order("number")).await.ok();
+    let refused = acme.put("/v1/schemas/order", &order("string")).await;
+    let detail = refused.problem(409, "conflict")["detail"].to_string();
+    let told = r#"/properties/total/type: \"number\" became \"string\""#;
+    assert!(detail.contains(told), "{detail}");
+}
+
+#[tokio::test]
+async fn unknown_types_are_published_or_refused_as_the_tenant_says() {
+    let host = Host::start().await;
+    let (acme, beta) = (host.tenant("acme").await, host.tenant("beta").await);
+    acme.push("echo", "echo", &["say"]).await.ok();
+    let event = |topic: &str, event_type: &str| json!({ "topic": topic, "type": event_type });
+    let unknown = event("business-facts", "never.heard");
+    assert_eq!(
+        acme.get("/v1/settings").await.ok(),
+        json!({ "unknown_events": "allow" })
+    );
+    acme.post("/v1/events", &unknown).await.ok();
+    let strict = json!({ "unknown_events": "refuse" });
+    assert_eq!(acme.put("/v1/settings", &strict).await.ok(), strict);
+    let refused = acme.post("/v1/events", &unknown).await;
+    assert_eq!(refused.problem(422, "invalid")["field"], "type");
+    let batch = json!({ "events": [unknown] });
+    let refused = acme.post("/v1/events/batch", &batch).await;
+    assert_eq!(refused.problem(422, "invalid")["field"], "events[0].type");
+    beta.post("/v1/events", &unknown).await.ok();
+    acme.post("/v1/events", &event("action-requests", "say"))
+        .await
+        .ok();
+    let elsewhere = acme
+        .post("/v1/events", &event("business-facts", "say"))
+        .await;
+    elsewhere.problem(422, "invalid");
+    let definition = json!({ "topic": "business-facts" });
+    acme.put("/v1/event-definitions/never.heard", &definition)
+        .await
+        .ok();
+    acme.post("/v1/events", &unknown).await.ok();
+    let nonsense = json!({ "unknown_events": "sometimes" });
+    acme.put("/v1/settings", &nonsense)
+        .await
+        .problem(422, "invalid");
+}
+
+#[tokio::test]
+async fn well_known_types_are_checked_in_every_tenant() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    let used = |quantity: Value| json!({ "type": "billing.usage", "data": { "meter": "tokens", "quantity": quantity } });
+    acme.post("/v1/events", &used(json!(3))).await.ok();
+    let refused = acme.post("/v1/events", &used(json!("three"))).await;
+    assert_eq!(refused.problem(422, "invalid")["field"], "data/quantity");
+    let told =
+        json!({ "type": "notification.requested", "topic": "notification-events", "data": {} });
+    acme.post("/v1/events", &told).await.problem(422, "invalid");
+    let own = acme.get("/v1/schemas/warren.system.alert").await.ok();
+    assert_eq!(own["owner"], "host");
+    for (path, body) in [
+        ("/v1/schemas/warren.system.alert", json!({})),
+        (
+            "/v1/event-definitions/system.alert",
+            json!({ "topic": "system-events" }),
+        ),
+    ] {
+        acme.put(path, &body).await.problem(409, "conflict");
     }
 }

@@ -4,7 +4,7 @@ use warren::clock::{Clock, Timestamp};
 use warren::error::Error;
 use warren::events::{Json, Topic};
 use warren::id::EventType;
-use warren::registry::EventDefinition;
+use warren::registry::{EventDefinition, NewSchema, TenantSettings, UnknownEvents};
 
 use super::{Fixture, on_every_store};
 
@@ -13,6 +13,8 @@ on_every_store![
     a_schemas_versions_never_change,
     a_definition_needs_its_schema,
     tenants_share_no_definitions_and_no_schemas,
+    settings_are_in_the_directory_at_once_and_of_one_tenant,
+    no_read_is_stale_in_ten_thousand,
 ];
 
 fn definition(event_type: &str, description: &str, schema: Option<&str>) -> EventDefinition {
@@ -26,6 +28,47 @@ fn definition(event_type: &str, description: &str, schema: Option<&str>) -> Even
 
 fn schema(text: &str) -> Json {
     Json::parse("schema", text).unwrap()
+}
+
+async fn settings_are_in_the_directory_at_once_and_of_one_tenant(f: &Fixture) {
+    let bolt = f.neighbour("bolt").await;
+    let strict = TenantSettings {
+        unknown_events: UnknownEvents::Refuse,
+    };
+    f.catalog.put_settings(&f.scope, strict).await.unwrap();
+    let ours = f.agents.directory(&f.scope).await.unwrap();
+    let theirs = bolt.agents.directory(&bolt.scope).await.unwrap();
+    assert_eq!(ours.settings(), strict);
+    assert_eq!(theirs.settings(), TenantSettings::default());
+}
+
+/// Whoever was told that a change is durable reads it, ten thousand times in a row, from a definition, and
+/// now and then from a setting and a schema too.
+async fn no_read_is_stale_in_ten_thousand(f: &Fixture) {
+    let event_type = EventType::new("order.placed").unwrap();
+    for round in 0..10_000_u32 {
+        let wanted = definition("order.placed", &round.to_string(), None);
+        f.catalog.put_event(&f.scope, wanted.clone()).await.unwrap();
+        let directory = f.agents.directory(&f.scope).await.unwrap();
+        assert_eq!(directory.definition(&event_type), Some(&wanted), "{round}");
+        let found = directory.declared(&event_type).unwrap();
+        assert_eq!(found.description, wanted.description, "{round}");
+        if round % 100 == 0 {
+            let unknown_events =
+                [UnknownEvents::Allow, UnknownEvents::Refuse][round as usize / 100 % 2];
+            let settings = TenantSettings { unknown_events };
+            f.catalog.put_settings(&f.scope, settings).await.unwrap();
+            let directory = f.agents.directory(&f.scope).await.unwrap();
+            assert_eq!(directory.settings(), settings, "{round}");
+            let body = schema(&format!(r#"{{"title":"{round}"}}"#));
+            let kept = f
+                .catalog
+                .put_schema(&f.scope, NewSchema::next("order", body, Timestamp(1)));
+            let version = kept.await.unwrap().schema.version;
+            let latest = f.catalog.schema(&f.scope, "order", None).await.unwrap();
+            assert_eq!(latest.version, version, "{round}");
+        }
+    }
 }
 
 async fn a_definition_is_in_the_directory_at_once(f: &Fixture) {
@@ -49,8 +92,10 @@ async fn a_definition_is_in_the_directory_at_once(f: &Fixture) {
 async fn a_schemas_versions_never_change(f: &Fixture) {
     let now = f.clock.now();
     let put = async |text: &str| {
-        let put = f.catalog.put_schema(&f.scope, "order", schema(text), now);
-        put.await.unwrap().version
+        let put = f
+            .catalog
+            .put_schema(&f.scope, NewSchema::next("order", schema(text), now));
+        put.await.unwrap().schema.version
     };
     assert_eq!(put("{}").await, 1);
     assert_eq!(put("{}").await, 1, "the latest again is no new version");
@@ -63,9 +108,12 @@ async fn a_schemas_versions_never_change(f: &Fixture) {
     }
     assert!(matches!(get(Some(4)).await, Err(Error::NotFound { .. })));
     let remote = schema(r#"{"$ref":"https://example.com/s"}"#);
-    let refused = f.catalog.put_schema(&f.scope, "order", remote, now).await;
+    let refused = f
+        .catalog
+        .put_schema(&f.scope, NewSchema::next("order", remote, now))
+        .await;
     assert!(matches!(refused, Err(Error::Invalid { .. })));
-    assert_eq!(f.catalog.schemas(&f.scope).await.unwrap().len(), 1);
+    assert_eq!(f.catalog.schemas(&f.scope, None).await.unwrap().len(), 1);
 }
 
 async fn a_definition_needs_its_schema(f: &Fixture) {
@@ -74,7 +122,7 @@ async fn a_definition_needs_its_schema(f: &Fixture) {
     assert!(matches!(refused, Err(Error::Invalid { .. })));
     let now = Timestamp(1);
     f.catalog
-        .put_schema(&f.scope, "order", schema("{}"), now)
+        .put_schema(&f.scope, NewSchema::next("order", schema("{}"), now))
         .await
         .unwrap();
     f.catalog.put_event(&f.scope, wanted).await.unwrap();
@@ -84,13 +132,19 @@ async fn tenants_share_no_definitions_and_no_schemas(f: &Fixture) {
     let bolt = f.neighbour("bolt").await;
     let now = f.clock.now();
     f.catalog
-        .put_schema(&f.scope, "order", schema("{}"), now)
+        .put_schema(&f.scope, NewSchema::next("order", schema("{}"), now))
         .await
         .unwrap();
     let ours = definition("order.placed", "ours", Some("order"));
     f.catalog.put_event(&f.scope, ours.clone()).await.unwrap();
     assert!(bolt.catalog.events(&bolt.scope).await.unwrap().is_empty());
-    assert!(bolt.catalog.schemas(&bolt.scope).await.unwrap().is_empty());
+    assert!(
+        bolt.catalog
+            .schemas(&bolt.scope, None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let missing = bolt.catalog.schema(&bolt.scope, "order", None).await;
     assert!(matches!(missing, Err(Error::NotFound { .. })));
     let deleted = bolt

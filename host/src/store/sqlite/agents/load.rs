@@ -17,7 +17,8 @@ use crate::registry::{Agent, Directory, Manifest, Version};
 /// one takes up to a millisecond, and a change is of one agent in a thousand.
 pub(in super::super) fn directory(conn: &Connection, previous: &Directory) -> Result<Directory> {
     let agents = agents(conn, previous).during("reading the agents")?;
-    Ok(Directory::new(agents, catalog::events(conn)?))
+    let directory = Directory::new(agents, catalog::events(conn)?);
+    Ok(directory.with_settings(catalog::settings(conn)?))
 }
 
 /// The versions of an agent, newest first.
