@@ -202,6 +202,8 @@ fn resources() -> OpenApiRouter<Shared> {
 fn catalogue() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(services::register_service, services::list_services))
+        .routes(routes!(services::brief_services))
+        .routes(routes!(services::get_overview))
         .routes(routes!(services::import_services))
         .routes(routes!(graph::get_graph))
         .routes(routes!(services::resolve_service))

@@ -30,6 +30,7 @@ mod new;
 mod publish;
 mod push;
 mod running;
+mod schemas;
 mod serve;
 mod services;
 mod span;
@@ -97,6 +98,8 @@ enum Command {
     Agents(agents::Args),
     /// List what lives elsewhere and stands in the catalogue, register it, tell that it lives
     Services(services::Args),
+    /// List what payloads must look like, register versions of it
+    Schemas(schemas::Args),
     /// List events, or show one with what became of it
     Events(events::Args),
     /// List turns, or show one with its log
@@ -161,6 +164,7 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Tail(args) => tail::run(&args, context),
         Command::Agents(args) => agents::run(args, context),
         Command::Services(args) => services::run(args, context),
+        Command::Schemas(args) => schemas::run(args, context),
         Command::Events(args) => events::run(&args, context),
         Command::Turns(args) => turns::run(&args, context),
         Command::DeadLetters(args) => dead_letters::run(args, context),

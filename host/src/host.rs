@@ -6,7 +6,7 @@
 //! because it is a matter of the adapters.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -152,7 +152,7 @@ impl Host {
         });
         let outside = Outside {
             clock,
-            hosted: dispatcher.hosted(),
+            hosted: hosted(&dispatcher, &services),
             registry: settings.registry,
             uploads,
             feed: bus,
@@ -308,7 +308,15 @@ fn services(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Arc<Services> {
         episodes: Arc::<SqliteStore>::clone(store),
         procedures: Arc::<SqliteStore>::clone(store),
         schemas: SchemaCache::default(),
+        hosted: OnceLock::new(),
     })
+}
+
+/// What is known of the agents, for the HTTP side, and for turns while that side lives.
+fn hosted(dispatcher: &Dispatcher, services: &Services) -> Arc<dyn Hosted> {
+    let hosted = dispatcher.hosted();
+    services.hosted.get_or_init(|| Arc::downgrade(&hosted));
+    hosted
 }
 
 fn silence(

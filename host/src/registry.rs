@@ -16,9 +16,11 @@ use crate::id::{AgentId, AgentName, Digest, EventType};
 use crate::identity::TenantScope;
 
 mod bootstrap;
+mod brief;
 mod compatibility;
 mod config;
 mod directory;
+mod discovery;
 mod document;
 mod entry;
 mod feed;
@@ -26,7 +28,9 @@ mod grant;
 mod graph;
 mod lifecycle;
 mod manifest;
+mod overview;
 mod payload;
+mod ranking;
 mod routing;
 mod schema;
 mod search;
@@ -38,12 +42,14 @@ mod well_known;
 pub use bootstrap::{
     BOOTSTRAP_FAULTS_MAX, BOOTSTRAP_ROWS_MAX, Bootstrap, BootstrapFormat, Place, RowFault,
 };
+pub use brief::BRIEF_BYTES_MAX;
 pub use compatibility::{
     BREAKING_MAX, Breaking, Compatibility, STEPS_MAX as COMPATIBILITY_STEPS_MAX, breaking,
     require_compatible,
 };
 pub use config::{CONFIG_NAME_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CONFIG_VALUES_MAX, check_config};
 pub use directory::Directory;
+pub use discovery::{Entry, Found, QUESTION_BYTES_MAX};
 pub use document::ServiceDocument;
 pub use entry::{
     AuthHint, AuthKind, ENDPOINTS_MAX, Endpoint, METADATA_BYTES_MAX, NewService, READERS_MAX,
@@ -64,6 +70,7 @@ pub use manifest::{
     Manifest, PayloadSchema, Produced, Settings, Subscription, TAGS_MAX, TIMEOUT_MS_MAX,
     WORD_BYTES_MAX,
 };
+pub use overview::{Counts, EventsOverview, HealthOverview, Overview};
 pub use payload::{PayloadCheck, TenantSettings, UnknownEvents};
 pub use routing::Address;
 pub use schema::{SchemaCache, VIOLATIONS_MAX, Violation, compile as compile_schema};

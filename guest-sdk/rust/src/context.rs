@@ -30,7 +30,10 @@ pub use knowledge::{
 pub use log::{Level, Log};
 pub use procedures::{NewProcedure, Procedure, ProcedureKind, Procedures};
 pub use publish::Draft;
-pub use registry::{AgentInfo, AgentQuery, EventInfo, EventQuery, Registry, Schema, Violation};
+pub use registry::{
+    AgentInfo, AgentQuery, CatalogEntry, CatalogQuery, EventInfo, EventQuery, Registry, Schema,
+    Violation,
+};
 pub use working::Working;
 
 /// Who runs, and for whom.

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
-    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure, Role, Schema, Search,
-    Violation,
+    AgentInfo, AgentQuery, Budget, CatalogEntry, CatalogQuery, Entry, EntryFilter, EntryPage,
+    Episode, EpisodeFilter, EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure,
+    Role, Schema, Search, Violation,
 };
 use crate::error::Result;
 use crate::instant::Instant;
@@ -109,6 +109,7 @@ pub trait Host {
     fn match_procedures(&self, situation: &str, limit: u32) -> Result<Vec<Procedure>>;
 
     fn find_agents(&self, query: AgentQuery) -> Result<Vec<AgentInfo>>;
+    fn discover(&self, query: CatalogQuery) -> Result<Vec<CatalogEntry>>;
     fn get_agent(&self, name: &str) -> Result<AgentInfo>;
     fn find_events(&self, query: EventQuery) -> Result<Vec<EventInfo>>;
     fn get_schema(&self, name: &str, version: Option<u32>) -> Result<Schema>;

@@ -59,10 +59,10 @@ pub mod wasm;
 
 pub use agent::{Agent, Capability, Kind};
 pub use context::{
-    AgentInfo, AgentQuery, Budget, Context, Draft, Entry, EntryFilter, EntryPage, Episode,
-    EpisodeFilter, Episodes, EventInfo, EventQuery, Identity, Item, Knowledge, Level, Log,
-    NewProcedure, Part, Procedure, ProcedureKind, Procedures, Registry, Role, Schema, Search,
-    SearchMode, Violation, Visibility, Working,
+    AgentInfo, AgentQuery, Budget, CatalogEntry, CatalogQuery, Context, Draft, Entry, EntryFilter,
+    EntryPage, Episode, EpisodeFilter, Episodes, EventInfo, EventQuery, Identity, Item, Knowledge,
+    Level, Log, NewProcedure, Part, Procedure, ProcedureKind, Procedures, Registry, Role, Schema,
+    Search, SearchMode, Violation, Visibility, Working,
 };
 pub use error::{Error, Failure, Result};
 pub use event::{Event, ReplyTo};

@@ -21,6 +21,7 @@ use crate::instant::Instant;
 use crate::json::Json;
 use crate::payload::Payload;
 
+mod catalog;
 mod fake;
 mod lookup;
 mod memory;

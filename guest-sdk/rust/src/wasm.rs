@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Context, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
-    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure, Role, Schema, Search,
-    Violation,
+    AgentInfo, AgentQuery, Budget, CatalogEntry, CatalogQuery, Context, Entry, EntryFilter,
+    EntryPage, Episode, EpisodeFilter, EventInfo, EventQuery, Identity, Item, Level, NewProcedure,
+    Procedure, Role, Schema, Search, Violation,
 };
 use crate::error::{Failure, Result};
 use crate::host::{Backend, Host, NewEvent, When};
@@ -202,6 +202,11 @@ impl Host for Wasm {
     fn find_agents(&self, query: AgentQuery) -> Result<Vec<AgentInfo>> {
         let agents = wit::registry::find_agents(&query.into())?;
         Ok(agents.into_iter().map(AgentInfo::from).collect())
+    }
+
+    fn discover(&self, query: CatalogQuery) -> Result<Vec<CatalogEntry>> {
+        let found = wit::registry::discover(&query.into())?;
+        Ok(found.into_iter().map(CatalogEntry::from).collect())
     }
 
     fn get_agent(&self, name: &str) -> Result<AgentInfo> {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::id::EventType;
 use crate::identity::TenantScope;
-use crate::registry::{DESCRIPTION_BYTES_MAX, EventDefinition, EventQuery, FoundEvent};
+use crate::registry::{DESCRIPTION_BYTES_MAX, EventDefinition, EventQuery, FoundEvent, Viewer};
 use crate::turn::short;
 
 use super::auth::Caller;
@@ -31,7 +31,7 @@ pub(crate) struct DefinitionParams {
     topic: Option<Topic>,
     /// Words of its description, all of them, in any case.
     text: Option<String>,
-    /// Only those that some active agent consumes.
+    /// Only those that something consumes which works now.
     #[serde(default)]
     actionable: bool,
     /// Continue after this type.
@@ -61,8 +61,9 @@ pub(crate) async fn list_event_definitions(
         after: params.after,
     };
     let directory = api.app.agents.directory(&caller.scope).await?;
+    let viewer = Viewer::of(caller.scope.principal());
     let views: Vec<_> = directory
-        .find_events(&query)?
+        .find_events(viewer, &query, api.app.clock.now())?
         .into_iter()
         .map(view)
         .collect();
@@ -131,8 +132,11 @@ impl Api {
     ) -> Result<EventDefinitionView> {
         let directory = self.app.agents.directory(scope).await?;
         directory
-            .declared(event_type)
-            .cloned()
+            .declared(
+                Viewer::of(scope.principal()),
+                event_type,
+                self.app.clock.now(),
+            )
             .map(view)
             .ok_or_else(|| Error::not_found("event definition", event_type.as_str()))
     }

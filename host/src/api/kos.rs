@@ -75,7 +75,7 @@ impl From<ServiceView> for KosService {
             protocol: definition.protocol,
             heartbeat: view.seen,
             status: view.state.to_string(),
-            owner: view.owner.map(|owner| owner.to_string()),
+            owner: view.owner,
             visibility: json!(definition.visibility),
             endpoints: json!(definition.endpoints),
         }

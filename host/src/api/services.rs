@@ -23,13 +23,17 @@ use super::{Api, Shared, page};
 mod feed;
 mod import;
 mod list;
+mod overview;
 mod resolve;
 
 pub(crate) use feed::{
     __path_stream_services, __path_watch_services, stream_services, watch_services,
 };
 pub(crate) use import::{__path_import_services, import_services};
-pub(crate) use list::{__path_list_services, ServiceParams, list_services};
+pub(crate) use list::{
+    __path_brief_services, __path_list_services, ServiceParams, brief_services, list_services,
+};
+pub(crate) use overview::{__path_get_overview, get_overview};
 pub(crate) use resolve::{__path_resolve_service, resolve_service};
 
 /// Where a list begins.

@@ -1,6 +1,8 @@
 //! `warren agents`: what is deployed, and what an operator of a tenant does with it.
 
-use crate::api::types::{AgentView, Listing, RollbackRequest, VersionView};
+use crate::api::types::{
+    AgentView, CapabilityView, Listing, RollbackRequest, ServiceView, VersionView,
+};
 use crate::id::AgentName;
 use crate::registry::{Dangling, EventContract, Graph, Manifest, PayloadSchema};
 
@@ -12,6 +14,8 @@ use super::{Context, text};
 
 /// Longest description in a row, in characters.
 const DESCRIPTION_CHARS: usize = 60;
+/// Most entries that a question finds.
+const FOUND_ROWS: u32 = 10;
 /// Fields that are left out where an agent says nothing.
 const OPTIONAL: [&str; 3] = ["category", "tags", "owner"];
 /// Digits of a digest that tell versions apart at a glance.
@@ -31,8 +35,11 @@ pub(crate) struct Args {
     /// With delete: do not ask a second time
     #[arg(long)]
     yes: bool,
+    /// Find who can do something, in plain words: agents and services, the best first
+    #[arg(long, value_name = "QUESTION", conflicts_with = "name")]
+    find: Option<String>,
     /// Show who speaks to whom: events with their producers and consumers
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long, conflicts_with_all = ["name", "find"])]
     graph: bool,
     /// With --graph: as text for Graphviz
     #[arg(long, requires = "graph")]
@@ -77,6 +84,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
         return Err(Failure::usage("--to says where a rollback goes")
             .hint("write `warren agents NAME rollback --to VERSION`"));
     }
+    if let Some(question) = &args.find {
+        return find(question, context);
+    }
     if args.graph {
         return graph(args.dot, context);
     }
@@ -106,6 +116,21 @@ fn list(context: &Context) -> Result<()> {
     let page: Listing<AgentView> = answer.read()?;
     let nothing = "no agents; make one with `warren new NAME`, deploy it with `warren push`";
     context.console.table(&table(&page.items), nothing)
+}
+
+fn find(question: &str, context: &Context) -> Result<()> {
+    let request = Request::get(&["services"]).query("about", Some(question));
+    let answer = context
+        .client()?
+        .send(request.query("limit", Some(FOUND_ROWS)))?;
+    if context.console.is_json() {
+        return context.console.json(&answer.raw()?);
+    }
+    let page: Listing<ServiceView> = answer.read()?;
+    let nothing = "nobody says that he can; look at everybody with `warren services`";
+    context
+        .console
+        .table(&super::services::ranked(&page.items), nothing)
 }
 
 fn graph(dot: bool, context: &Context) -> Result<()> {
@@ -214,7 +239,15 @@ fn fields(agent: &AgentView) -> Vec<(&'static str, String)> {
     fields.extend(consumed.map(|s| ("consumes", format!("{} on {}", s.event_type, s.topic))));
     let produced = agent.manifest.produces.iter();
     fields.extend(produced.map(|p| ("produces", format!("{} on {}", p.event_type, p.topic))));
-    for capability in &agent.capabilities {
+    capabilities(&mut fields, &agent.capabilities);
+    let config = agent.config.iter();
+    fields.extend(config.map(|(key, value)| ("config", format!("{key}={value}"))));
+    fields
+}
+
+/// What it can do, with the events of each.
+pub(super) fn capabilities(fields: &mut Vec<(&'static str, String)>, all: &[CapabilityView]) {
+    for capability in all {
         let words = format!("{}: {}", capability.name, capability.description);
         fields.push(("can", words));
         if !capability.tasks.is_empty() {
@@ -225,9 +258,6 @@ fn fields(agent: &AgentView) -> Vec<(&'static str, String)> {
         let answered = capability.produces.iter();
         fields.extend(answered.map(|event| ("  answers by", contract(event))));
     }
-    let config = agent.config.iter();
-    fields.extend(config.map(|(key, value)| ("config", format!("{key}={value}"))));
-    fields
 }
 
 fn contract(event: &EventContract) -> String {

@@ -151,6 +151,11 @@ impl Answer {
         Ok(serde_json::from_slice(&self.body)?)
     }
 
+    /// Its text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     /// Its JSON, as the host wrote it; null if it had no body.
     ///
     /// # Errors

@@ -2,24 +2,22 @@
 
 use std::path::PathBuf;
 
-use crate::api::types::{Listing, ResolvedView, ServiceView, StatusRequest};
+use crate::api::types::{ResolvedView, ServiceView, StatusRequest};
 use crate::id::AgentName;
-use crate::registry::{ServiceKind, ServiceState};
+use crate::registry::ServiceState;
 
 use super::client::Request;
 use super::console::Tint;
 use super::failure::{Failure, Result};
-use super::table::Table;
 use super::{Context, input, tail, text};
 
 mod import;
+mod keys;
+mod list;
+mod overview;
 
-/// Longest description in a row, in characters.
-const DESCRIPTION_CHARS: usize = 50;
-/// Rows that are asked for at a time, the most that a host gives.
-const PAGE_ROWS: u32 = 100;
-/// Pages that are read at most: more entries than a tenant can have.
-const PAGES_MAX: usize = 1_000;
+pub(super) use list::ranked;
+use list::{Wanted, list};
 
 /// `warren services`.
 #[derive(Debug, clap::Args)]
@@ -85,6 +83,13 @@ enum Action {
         #[arg(long, value_name = "TYPE", conflicts_with = "address")]
         consumes: Option<String>,
     },
+    /// Print the catalogue in figures
+    Overview,
+    /// The public keys that signatures are checked with
+    Keys {
+        #[command(subcommand)]
+        action: Option<keys::Action>,
+    },
     /// Print changes of the catalogue as they happen
     Watch {
         /// Begin after this position; 0 is the beginning. Without it only what comes is printed
@@ -94,61 +99,6 @@ enum Action {
         #[arg(long, value_name = "COUNT")]
         count: Option<u64>,
     },
-}
-
-/// Which entries: all that is given must match.
-#[derive(Debug, Default, clap::Args)]
-struct Wanted {
-    /// Part of the name
-    #[arg(long, value_name = "PART")]
-    name: Option<String>,
-    /// agent, tool, service, api, device or node
-    #[arg(long = "type", value_name = "TYPE", value_parser = word::<ServiceKind>)]
-    kind: Option<ServiceKind>,
-    /// Its category
-    #[arg(long, value_name = "WORD")]
-    category: Option<String>,
-    /// Tags, all of them, with commas in between
-    #[arg(long, value_name = "TAG,…")]
-    tags: Option<String>,
-    /// A capability by name
-    #[arg(long, value_name = "NAME")]
-    capability: Option<String>,
-    /// The type of an event that it consumes
-    #[arg(long, value_name = "TYPE")]
-    consumes: Option<String>,
-    /// The type of an event that it produces
-    #[arg(long, value_name = "TYPE")]
-    produces: Option<String>,
-    /// The key that registered it
-    #[arg(long, value_name = "KEY")]
-    owner: Option<String>,
-    /// In this state
-    #[arg(long, value_name = "STATE", value_parser = word::<ServiceState>)]
-    state: Option<ServiceState>,
-    /// Words of its description
-    #[arg(long, value_name = "WORDS")]
-    text: Option<String>,
-    /// Those that are offline too
-    #[arg(long)]
-    all: bool,
-}
-
-impl Wanted {
-    fn on(&self, request: Request) -> Request {
-        request
-            .query("name", self.name.as_ref())
-            .query("type", self.kind)
-            .query("category", self.category.as_ref())
-            .query("tags", self.tags.as_ref())
-            .query("capability", self.capability.as_ref())
-            .query("consumes", self.consumes.as_ref())
-            .query("produces", self.produces.as_ref())
-            .query("owner", self.owner.as_ref())
-            .query("state", self.state)
-            .query("text", self.text.as_ref())
-            .query("include_expired", self.all.then_some(true))
-    }
 }
 
 /// A word as the host writes it.
@@ -187,51 +137,13 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
                 .query("consumes", consumes);
             resolve(request, context)
         }
+        Action::Overview => overview::run(context),
+        Action::Keys { action } => keys::run(action, context),
         Action::Watch { since, count } => {
             let request = || Request::get(&["services", "stream"]);
             tail::follow(&request, since, count, context)
         }
     }
-}
-
-fn list(wanted: &Wanted, context: &Context) -> Result<()> {
-    let client = context.client()?;
-    let mut all = Listing {
-        items: Vec::<ServiceView>::new(),
-        next: None,
-    };
-    for _ in 0..PAGES_MAX {
-        let request = wanted.on(Request::get(&["services"]));
-        let request = request
-            .query("limit", Some(PAGE_ROWS))
-            .query("after", all.next);
-        let page: Listing<ServiceView> = client.send(request)?.read()?;
-        all.items.extend(page.items);
-        all.next = page.next;
-        if all.next.is_none() {
-            break;
-        }
-    }
-    if context.console.is_json() {
-        return context.console.json(&all);
-    }
-    let mut table = Table::new(["NAME", "TYPE", "STATE", "OWNER", "URL", "DESCRIPTION"]);
-    for entry in &all.items {
-        table.row([
-            &entry.name,
-            &entry.kind,
-            &state(entry),
-            &entry
-                .owner
-                .as_ref()
-                .map_or("the host", |owner| owner.as_str()),
-            &entry.definition.url.as_deref().unwrap_or_default(),
-            &text::shorten(&entry.definition.description, DESCRIPTION_CHARS),
-        ]);
-    }
-    let nothing = "nothing matches; register one with `warren services register @FILE`, \
-                   see what is offline with `warren services list --all`";
-    context.console.table(&table, nothing)
 }
 
 /// Its state; of an agent of the host, in the words for agents.
@@ -286,7 +198,7 @@ fn fields(entry: &ServiceView) -> Vec<(&'static str, String)> {
         ("tags", Some(tags.join(" "))),
         ("url", said.url.clone()),
         ("protocol", said.protocol.clone()),
-        ("owner", entry.owner.as_ref().map(ToString::to_string)),
+        ("owner", entry.owner.clone()),
         ("signed", signed),
         ("seen", entry.seen.map(|seen| seen.to_string())),
         ("registered", Some(entry.registered.to_string())),
@@ -307,8 +219,7 @@ fn fields(entry: &ServiceView) -> Vec<(&'static str, String)> {
     fields.extend(consumed.map(|s| ("consumes", format!("{} on {}", s.event_type, s.topic))));
     let produced = said.produces.iter();
     fields.extend(produced.map(|p| ("produces", format!("{} on {}", p.event_type, p.topic))));
-    let capabilities = said.capabilities.iter();
-    fields.extend(capabilities.map(|c| ("can", format!("{}: {}", c.name, c.description))));
+    super::agents::capabilities(&mut fields, &entry.capabilities);
     fields
 }
 

@@ -8,10 +8,11 @@ use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::id::{AgentId, AgentName, EventType};
 
+use super::ranking::Texts;
 use super::search::Declared;
 use super::{
-    Agent, AgentKind, AgentStatus, EventDefinition, PayloadSchema, Services, TenantSettings,
-    WellKnown,
+    Agent, AgentKind, AgentStatus, EventDefinition, PayloadSchema, ServiceDefinition, Services,
+    TenantSettings, WellKnown,
 };
 
 /// Who handles events of a topic and a type.
@@ -30,6 +31,10 @@ pub struct Directory {
     settings: TenantSettings,
     /// What `search` puts together of all but the services.
     pub(super) declared: Arc<OnceLock<Declared>>,
+    /// What each agent would say of itself as a service, by name.
+    said: Arc<OnceLock<Vec<Arc<ServiceDefinition>>>>,
+    /// Texts that were taken apart to be ranked.
+    pub(super) texts: Arc<Texts>,
 }
 
 impl Directory {
@@ -67,6 +72,8 @@ impl Directory {
             settings: TenantSettings::default(),
             services: Services::default(),
             declared: Arc::default(),
+            said: Arc::default(),
+            texts: Arc::default(),
         }
     }
 
@@ -76,6 +83,15 @@ impl Directory {
         Self {
             services,
             ..self.clone()
+        }
+    }
+
+    /// The same, which knows the texts that an earlier one has taken apart.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        Self {
+            texts: Arc::clone(&earlier.texts),
+            ..self
         }
     }
 
@@ -136,6 +152,15 @@ impl Directory {
     /// All agents by name.
     pub fn agents(&self) -> impl Iterator<Item = &Arc<Agent>> {
         self.by_name.values()
+    }
+
+    /// What each agent would say of itself as a service, in the order of [`Self::agents`]. Put together
+    /// when it is first asked for.
+    pub(super) fn said_by_agents(&self) -> &[Arc<ServiceDefinition>] {
+        self.said.get_or_init(|| {
+            let said = |agent: &Arc<Agent>| Arc::new(ServiceDefinition::of_agent(agent));
+            self.agents().map(said).collect()
+        })
     }
 
     /// How many agents there are.

@@ -6,17 +6,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
+use crate::error::{Error, Result};
 use crate::events::Json;
 use crate::id::{AgentName, KeyName};
 use crate::identity::Principal;
 
-use super::lifecycle::{Health, ServiceState, missed_beats, state_by_beats};
+use super::lifecycle::{Health, ServiceState, missed_beats, state_by_beats, unknown_word};
 use super::signature::Signature;
 use super::{Capability, Produced, Subscription};
 
@@ -72,6 +74,16 @@ impl ServiceKind {
             Self::Device => "device",
             Self::Node => "node",
         }
+    }
+}
+
+impl FromStr for ServiceKind {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| kind.as_str() == word)
+            .ok_or_else(|| unknown_word("type", word, &Self::ALL.map(Self::as_str)))
     }
 }
 

@@ -173,6 +173,15 @@ impl Ends {
 }
 
 impl Dangling {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NobodyConsumes => "nobody-consumes",
+            Self::NobodyAnswers => "nobody-answers",
+            Self::NobodyProduces => "nobody-produces",
+        }
+    }
+
     /// For people.
     pub const fn words(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@
 //! here remembers a state that the facts no longer bear out.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -98,6 +99,29 @@ impl ServiceState {
             format!("it is {self} and cannot be made {to}; {next}"),
         ))
     }
+}
+
+impl FromStr for ServiceState {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|state| state.as_str() == word)
+            .ok_or_else(|| unknown_word("state", word, &Self::ALL.map(Self::as_str)))
+    }
+}
+
+/// A word that is none of these.
+pub(super) fn unknown_word(field: &'static str, word: &str, known: &[&str]) -> Error {
+    let shown: String = word
+        .chars()
+        .take(40)
+        .flat_map(char::escape_default)
+        .collect();
+    Error::invalid(
+        field,
+        format!("`{shown}` is not one of {}", known.join(", ")),
+    )
 }
 
 impl fmt::Display for ServiceState {

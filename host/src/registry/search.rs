@@ -1,14 +1,16 @@
 //! Finding agents and event types in a [`Directory`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::id::{AgentName, EventType};
 
-use super::{Agent, AgentStatus, Directory, EventContract, Manifest};
+use super::{Agent, AgentStatus, Directory, EventContract, Manifest, Viewer};
 
 /// Most rows of a page.
 pub const FIND_LIMIT_MAX: u32 = 100;
@@ -55,7 +57,7 @@ pub struct EventQuery {
     pub topic: Option<String>,
     /// Words of its description, all of them, in any case.
     pub text: Option<String>,
-    /// Only those that some active agent consumes.
+    /// Only those that something consumes which works now.
     pub actionable: bool,
     /// At most this many, 1 to [`FIND_LIMIT_MAX`], but the last type comes whole.
     pub limit: u32,
@@ -74,11 +76,11 @@ pub struct FoundEvent {
     pub description: String,
     /// The name of its schema, if one is registered.
     pub schema: Option<String>,
-    /// Whether some active agent consumes it.
+    /// Whether something consumes it that works now.
     pub actionable: bool,
-    /// Agents that consume it.
+    /// Agents and services that consume it.
     pub consumers: Vec<AgentName>,
-    /// Agents that produce it.
+    /// Agents and services that produce it.
     pub producers: Vec<AgentName>,
 }
 
@@ -98,12 +100,18 @@ impl Directory {
             .collect())
     }
 
-    /// Event types that match, by type. A type that is declared on several topics comes whole, so the last
-    /// one may bring up to seven rows more than the limit: a list is continued after a type.
+    /// Event types that match, by type, of agents and of the services that the viewer may see. A type that
+    /// is declared on several topics comes whole, so the last one may bring up to seven rows more than the
+    /// limit: a list is continued after a type.
     ///
     /// # Errors
     /// `Invalid` for a limit out of range or an unknown topic.
-    pub fn find_events(&self, query: &EventQuery) -> Result<Vec<FoundEvent>> {
+    pub fn find_events(
+        &self,
+        viewer: Viewer<'_>,
+        query: &EventQuery,
+        now: Timestamp,
+    ) -> Result<Vec<FoundEvent>> {
         let limit = page_size(query.limit)?;
         let topic = query
             .topic
@@ -113,7 +121,7 @@ impl Directory {
         let after = query.after.as_deref().unwrap_or_default();
         let rest = (Bound::Excluded(after), Bound::Unbounded);
         let mut page = Vec::new();
-        for (_, topics) in self.declared_events().range::<str, _>(rest) {
+        for (_, topics) in self.all_declared(viewer, now).range::<str, _>(rest) {
             if page.len() >= limit {
                 break;
             }
@@ -126,16 +134,36 @@ impl Directory {
     }
 
     /// What is declared of this event type: on the topic of its definition, if it has one.
-    pub fn declared(&self, event_type: &EventType) -> Option<&FoundEvent> {
-        let topics = self.declared_events().get(event_type)?;
-        match self.definition(event_type) {
+    pub fn declared(
+        &self,
+        viewer: Viewer<'_>,
+        event_type: &EventType,
+        now: Timestamp,
+    ) -> Option<FoundEvent> {
+        let all = self.all_declared(viewer, now);
+        let topics = all.get(event_type)?;
+        let found = match self.definition(event_type) {
             Some(definition) => topics.get(&definition.topic),
             None => topics.values().next(),
+        };
+        found.cloned()
+    }
+
+    /// What agents and definitions declare, and the services that the viewer may see.
+    fn all_declared(&self, viewer: Viewer<'_>, now: Timestamp) -> Cow<'_, Declared> {
+        let mut all = Cow::Borrowed(self.declared_events());
+        for service in self.services().visible_to(viewer) {
+            let said = &service.definition;
+            if !said.subscriptions.is_empty() || !said.produces.is_empty() {
+                let sides = (&*said.subscriptions, &*said.produces);
+                declare(all.to_mut(), &said.name, sides, service.is_usable(now));
+            }
         }
+        all
     }
 
     /// Put together when it is first asked for: agents change seldom, and most tenants never ask.
-    pub(super) fn declared_events(&self) -> &Declared {
+    fn declared_events(&self) -> &Declared {
         self.declared.get_or_init(|| {
             let mut all = Declared::new();
             for definition in self.definitions() {
@@ -144,17 +172,10 @@ impl Directory {
                 found.schema.clone_from(&definition.schema);
             }
             for agent in self.agents() {
-                for wanted in &agent.manifest.subscriptions {
-                    let found = slot(&mut all, &wanted.event_type, wanted.topic);
-                    describe(found, &wanted.description);
-                    found.consumers.push(agent.name.clone());
-                    found.actionable |= agent.status == AgentStatus::Active;
-                }
-                for made in &agent.manifest.produces {
-                    let found = slot(&mut all, &made.event_type, made.topic);
-                    describe(found, &made.description);
-                    found.producers.push(agent.name.clone());
-                }
+                let said = &agent.manifest;
+                let sides = (&*said.subscriptions, &*said.produces);
+                let works = agent.status == AgentStatus::Active;
+                declare(&mut all, &agent.name, sides, works);
             }
             all
         })
@@ -230,13 +251,33 @@ fn slot<'a>(all: &'a mut Declared, event_type: &EventType, topic: Topic) -> &'a 
     })
 }
 
+/// What somebody handles and publishes.
+fn declare(
+    all: &mut Declared,
+    name: &AgentName,
+    (handled, published): (&[EventContract], &[EventContract]),
+    works: bool,
+) {
+    for wanted in handled {
+        let found = slot(all, &wanted.event_type, wanted.topic);
+        describe(found, &wanted.description);
+        found.consumers.push(name.clone());
+        found.actionable |= works;
+    }
+    for made in published {
+        let found = slot(all, &made.event_type, made.topic);
+        describe(found, &made.description);
+        found.producers.push(name.clone());
+    }
+}
+
 fn describe(found: &mut FoundEvent, description: &str) {
     if found.description.is_empty() {
         description.clone_into(&mut found.description);
     }
 }
 
-fn page_size(limit: u32) -> Result<usize> {
+pub(super) fn page_size(limit: u32) -> Result<usize> {
     if limit == 0 || limit > FIND_LIMIT_MAX {
         let rule = format!("{limit} is not between 1 and {FIND_LIMIT_MAX}");
         return Err(Error::invalid("limit", rule));

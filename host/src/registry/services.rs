@@ -19,9 +19,12 @@ use super::entry::{
     ServiceKind, Viewer, Visibility,
 };
 use super::lifecycle::{Health, HostedFacts, ServiceState};
-use super::search::{contains, has_words};
 use super::signature::SigningKey;
 use super::{Agent, AgentKind, Directory};
+
+mod query;
+
+pub use query::ServiceQuery;
 
 /// Most signing keys in a tenant: one for each service.
 pub const SIGNING_KEYS_PER_TENANT_MAX: u64 = 1_000;
@@ -101,21 +104,6 @@ impl Services {
         Self(Arc::new(all))
     }
 
-    /// Services that match and that the viewer may see, by name.
-    pub fn find(
-        &self,
-        viewer: Viewer<'_>,
-        query: &ServiceQuery,
-        now: Timestamp,
-    ) -> Vec<Arc<Service>> {
-        let after = query.after.as_deref().unwrap_or_default();
-        self.visible_to(viewer)
-            .filter(|service| service.name().as_str() > after && query.matches(service, now))
-            .take(query.limit as usize)
-            .cloned()
-            .collect()
-    }
-
     /// Those whose state is another than the feed has told of, or that are to be removed.
     pub fn overdue(
         &self,
@@ -138,6 +126,18 @@ impl Service {
 }
 
 impl ServiceDefinition {
+    /// `name:version`, or the name alone of what says no version.
+    pub fn id(&self) -> String {
+        if self.version.is_empty() {
+            return self.name.to_string();
+        }
+        format!("{}:{}", self.name, self.version)
+    }
+
+    fn has_id(&self, wanted: &str) -> bool {
+        wanted == self.name.as_str() || wanted == self.id()
+    }
+
     /// Whether it handles events of this type.
     pub fn consumes(&self, wanted: &str) -> bool {
         let mut all = self.subscriptions.iter();
@@ -175,78 +175,6 @@ impl ServiceDefinition {
             readers: BTreeSet::new(),
             ttl_s: None,
         }
-    }
-}
-
-/// Which services to look for. All that is given must match.
-#[derive(Debug, Clone, Default)]
-pub struct ServiceQuery {
-    /// Part of the name, in any case.
-    pub name: Option<String>,
-    /// What sort.
-    pub kind: Option<ServiceKind>,
-    /// Its category.
-    pub category: Option<String>,
-    /// Tags, all of them.
-    pub tags: Vec<String>,
-    /// A capability by name.
-    pub capability: Option<String>,
-    /// The type of an event that it consumes.
-    pub consumes: Option<String>,
-    /// The type of an event that it produces.
-    pub produces: Option<String>,
-    /// The key that registered it.
-    pub owner: Option<String>,
-    /// In this state.
-    pub state: Option<ServiceState>,
-    /// Words of its description, all of them, in any case.
-    pub text: Option<String>,
-    /// Those that are offline too.
-    pub include_expired: bool,
-    /// At most this many.
-    pub limit: u32,
-    /// Continue after this name.
-    pub after: Option<String>,
-}
-
-impl ServiceQuery {
-    /// Whether `service` is one of those.
-    pub fn matches(&self, service: &Service, now: Timestamp) -> bool {
-        let owner = Some(service.owner.as_str());
-        self.matches_parts(&service.definition, owner, service.state_at(now))
-    }
-
-    /// Whether something that says this of itself, of this owner and in this state, is one of those.
-    pub fn matches_parts(
-        &self,
-        definition: &ServiceDefinition,
-        owner: Option<&str>,
-        state: ServiceState,
-    ) -> bool {
-        let is = |wanted: &Option<String>, got: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| got == Some(wanted))
-        };
-        let expired = state == ServiceState::Offline
-            && !self.include_expired
-            && self.state != Some(ServiceState::Offline);
-        let can = |wanted: &str| definition.capabilities.iter().any(|c| c.name == wanted);
-        !expired
-            && contains(definition.name.as_str(), self.name.as_deref())
-            && self.kind.is_none_or(|kind| kind == definition.kind)
-            && is(&self.category, definition.category.as_deref())
-            && self.tags.iter().all(|tag| definition.tags.contains(tag))
-            && self.capability.as_deref().is_none_or(can)
-            && self
-                .consumes
-                .as_deref()
-                .is_none_or(|wanted| definition.consumes(wanted))
-            && self
-                .produces
-                .as_deref()
-                .is_none_or(|wanted| definition.produces(wanted))
-            && is(&self.owner, owner)
-            && self.state.is_none_or(|wanted| wanted == state)
-            && has_words(&definition.description, self.text.as_deref())
     }
 }
 

@@ -1,12 +1,14 @@
 //! Reading the registry inside a turn.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Json;
 use crate::id::AgentName;
 use crate::registry::{
-    Agent, AgentQuery, Directory, EventQuery, FoundEvent, Grant, Schema, Violation,
+    Agent, AgentQuery, Directory, EventQuery, Found, FoundEvent, Grant, Schema, ServiceQuery,
+    Viewer, Violation,
 };
 
 use super::Turn;
@@ -17,6 +19,22 @@ impl Turn {
         self.directory().await?.find_agents(&query)
     }
 
+    /// Entries of the catalogue that match, as an agent may see them.
+    pub async fn discover(&mut self, query: ServiceQuery) -> Result<Vec<Found>> {
+        let directory = self.directory().await?;
+        let hosted = self.services.hosted.get().and_then(Weak::upgrade);
+        let facts = match hosted {
+            Some(hosted) => hosted.facts(self.scope()).await?,
+            None => HashMap::new(),
+        };
+        let now = self.now();
+        let find = move || directory.discover(Viewer::Agent, &query, &facts, now);
+        // Ranking a full catalogue for the first time takes some hundred milliseconds of a core.
+        tokio::task::spawn_blocking(find)
+            .await
+            .map_err(|e| Error::internal("searching the catalogue", e))?
+    }
+
     /// The agent of this name.
     pub async fn get_agent(&mut self, name: &str) -> Result<Arc<Agent>> {
         let name = AgentName::new(name)?;
@@ -25,7 +43,9 @@ impl Turn {
 
     /// Event types that match, by name.
     pub async fn find_events(&mut self, query: EventQuery) -> Result<Vec<FoundEvent>> {
-        self.directory().await?.find_events(&query)
+        let now = self.now();
+        let directory = self.directory().await?;
+        directory.find_events(Viewer::Agent, &query, now)
     }
 
     /// A registered schema: this version, or the latest.

@@ -5,7 +5,7 @@
 //! effects, limits and the log are shared by all of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use crate::clock::{Clock, Timestamp};
@@ -16,7 +16,7 @@ use crate::identity::TenantScope;
 use crate::memory::{
     EpisodeStore, KnowledgeStore, ProcedureStore, WorkingKey, WorkingSpace, WorkingStore,
 };
-use crate::registry::{Agent, AgentStore, CatalogStore, Grant, SchemaCache};
+use crate::registry::{Agent, AgentStore, CatalogStore, Grant, Hosted, SchemaCache};
 
 use super::staged::{Mark, Staged};
 use super::{CallRecord, Effect, LogLine, Read, TurnLimits};
@@ -41,6 +41,8 @@ pub struct Services {
     pub procedures: Arc<dyn ProcedureStore>,
     /// Compiled schemas.
     pub schemas: SchemaCache,
+    /// What is known of the agents. Set once there is somebody to ask, who holds these services.
+    pub hosted: OnceLock<Weak<dyn Hosted>>,
 }
 
 /// What a turn begins with.

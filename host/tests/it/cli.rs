@@ -65,6 +65,7 @@ fn cli_help_is_as_it_was() {
         "new",
         "publish",
         "push",
+        "schemas",
         "services",
         "services list",
         "tail",

@@ -153,3 +153,32 @@ async fn well_known_types_are_checked_for_guests_too() {
     );
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_finds_whoever_can() {
+    let host = TestHost::start().await;
+    let ask = async |query: Value| tried(&host, json!({ "discover": query })).await;
+    let found = ask(json!({ "id": "probe", "hosted": true, "state": "active" })).await;
+    let probe = &found[0];
+    assert_eq!(
+        (&probe["name"], &probe["state"]),
+        (&json!("probe"), &json!("active"))
+    );
+    assert_eq!(probe["definition"]["name"], "probe");
+    assert!(
+        probe["brief"]
+            .as_str()
+            .unwrap()
+            .starts_with("probe (tool, active)")
+    );
+    assert_eq!(ask(json!({ "hosted": false })).await, json!([]));
+    assert_eq!(ask(json!({ "about": "qqq zzz" })).await, json!([]));
+    for wrong in [
+        json!({ "kind": "wizard" }),
+        json!({ "state": "asleep" }),
+        json!({ "limit": 101 }),
+    ] {
+        assert_eq!(ask(wrong.clone()).await["error"], "invalid", "{wrong}");
+    }
+    host.stop().await;
+}

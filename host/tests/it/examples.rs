@@ -34,6 +34,11 @@ async fn each_user_is_remembered_across_sessions() {
     check("05-memory-episodic").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreman_finds_whoever_can() {
+    check("06-discovery").await;
+}
+
 async fn check(name: &str) {
     let dir = format!("{}/../examples/{name}", env!("CARGO_MANIFEST_DIR"));
     let example = Example::load(dir).unwrap();

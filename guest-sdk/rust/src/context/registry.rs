@@ -64,6 +64,113 @@ pub struct AgentInfo {
     pub manifest: Json,
 }
 
+/// Which entries of the catalogue to look for. All that is given must match.
+///
+/// ```
+/// # use warren_agent::{CatalogQuery, Context, Result};
+/// fn who_summarises(ctx: &Context) -> Result<Option<String>> {
+///     let query = CatalogQuery::about("who can summarise a web page?");
+///     let best = ctx.registry().discover(query)?.into_iter().next();
+///     Ok(best.map(|entry| entry.name))
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogQuery {
+    /// Its id: the name, or `name:version`.
+    pub id: Option<String>,
+    /// Part of the name, in any case.
+    pub name: Option<String>,
+    /// `agent`, `tool`, `service`, `api`, `device` or `node`. Hosted planners and workers are agents.
+    pub kind: Option<String>,
+    /// Its category.
+    pub category: Option<String>,
+    /// Tags, all of them.
+    pub tags: Vec<String>,
+    /// A capability by name.
+    pub capability: Option<String>,
+    /// A task that one of its capabilities carries out.
+    pub task: Option<String>,
+    /// The type of an event that it consumes.
+    pub consumes: Option<String>,
+    /// The type of an event that it produces.
+    pub produces: Option<String>,
+    /// Whose it is: of a service the key that registered it, of an agent what its manifest says.
+    pub owner: Option<String>,
+    /// `active`, `degraded`, `unhealthy`, `paused` or `offline`.
+    pub state: Option<String>,
+    /// Words of its description and its capabilities, all of them.
+    pub text: Option<String>,
+    /// A question in plain words: what answers it best comes first, what does not is left out.
+    pub about: Option<String>,
+    /// Only agents of this host, or only what lives elsewhere.
+    pub hosted: Option<bool>,
+    /// Those that are offline too.
+    pub include_expired: bool,
+    /// At most this many, 1 to 100.
+    pub limit: u32,
+    /// Continue after this name: the last one of the page before. Not with a question.
+    pub after: Option<String>,
+}
+
+impl Default for CatalogQuery {
+    fn default() -> Self {
+        Self {
+            id: None,
+            name: None,
+            kind: None,
+            category: None,
+            tags: Vec::new(),
+            capability: None,
+            task: None,
+            consumes: None,
+            produces: None,
+            owner: None,
+            state: None,
+            text: None,
+            about: None,
+            hosted: None,
+            include_expired: false,
+            limit: LIMIT,
+            after: None,
+        }
+    }
+}
+
+impl CatalogQuery {
+    /// What answers a question in plain words, the best first.
+    pub fn about(question: impl Into<String>) -> Self {
+        Self {
+            about: Some(question.into()),
+            ..Self::default()
+        }
+    }
+}
+
+/// An entry of the catalogue: an agent of this host, or a service that lives elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CatalogEntry {
+    /// Unique in the tenant.
+    pub name: String,
+    /// `agent`, `tool`, `service`, `api`, `device` or `node`.
+    pub kind: String,
+    /// Whether this host runs it.
+    pub hosted: bool,
+    /// Its state at this moment: `active`, `degraded`, `unhealthy`, `paused` or `offline`.
+    pub state: String,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// What it is for.
+    pub description: String,
+    /// Where it is, if it lives elsewhere.
+    pub url: Option<String>,
+    /// How well it answers the question, 0 to 1, if one was asked.
+    pub score: Option<f64>,
+    /// It in a few lines for a language model: what it can do, what to send, what comes back.
+    pub brief: String,
+    /// All that it says of itself, the events of its capabilities written out with their schemas.
+    pub definition: Json,
+}
+
 /// Which event types to look for. All that is given must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventQuery {
@@ -73,7 +180,7 @@ pub struct EventQuery {
     pub topic: Option<Topic>,
     /// Words of its description.
     pub text: Option<String>,
-    /// Only those that some active agent consumes.
+    /// Only those that something consumes which works now.
     pub actionable: bool,
     /// At most this many, 1 to 100.
     pub limit: u32,
@@ -105,11 +212,11 @@ pub struct EventInfo {
     pub description: String,
     /// The name of the schema of its payload, if one is registered.
     pub schema: Option<String>,
-    /// Whether some active agent consumes it.
+    /// Whether something consumes it that works now.
     pub actionable: bool,
-    /// Names of the agents that consume it.
+    /// Names of the agents and services that consume it.
     pub consumers: Vec<String>,
-    /// Names of the agents that produce it.
+    /// Names of the agents and services that produce it.
     pub producers: Vec<String>,
 }
 
@@ -156,6 +263,11 @@ impl<'a> Registry<'a> {
     /// Agents that match, by name.
     pub fn find_agents(self, query: AgentQuery) -> Result<Vec<AgentInfo>> {
         self.host.get().find_agents(query)
+    }
+
+    /// Agents and services that match: by name, or the best first if a question is asked.
+    pub fn discover(self, query: CatalogQuery) -> Result<Vec<CatalogEntry>> {
+        self.host.get().discover(query)
     }
 
     /// The agent of this name.

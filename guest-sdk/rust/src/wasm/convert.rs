@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{bindings, wit};
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
-    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Part, Procedure, ProcedureKind,
-    Role, Schema, Search, SearchMode, Violation, Visibility,
+    AgentInfo, AgentQuery, Budget, CatalogEntry, CatalogQuery, Entry, EntryFilter, EntryPage,
+    Episode, EpisodeFilter, EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Part,
+    Procedure, ProcedureKind, Role, Schema, Search, SearchMode, Violation, Visibility,
 };
 use crate::error::{Error, Failure};
 use crate::event::{Event, ReplyTo};
@@ -324,6 +324,47 @@ impl From<wit::registry::Agent> for AgentInfo {
             status: agent.status,
             digest: agent.digest,
             manifest: Json::from_text(agent.manifest),
+        }
+    }
+}
+
+impl From<CatalogQuery> for wit::registry::CatalogQuery {
+    fn from(query: CatalogQuery) -> Self {
+        Self {
+            id: query.id,
+            name: query.name,
+            kind: query.kind,
+            category: query.category,
+            tags: query.tags,
+            capability: query.capability,
+            task: query.task,
+            consumes: query.consumes,
+            produces: query.produces,
+            owner: query.owner,
+            state: query.state,
+            text: query.text,
+            about: query.about,
+            hosted: query.hosted,
+            include_expired: query.include_expired,
+            limit: query.limit,
+            after: query.after,
+        }
+    }
+}
+
+impl From<wit::registry::CatalogEntry> for CatalogEntry {
+    fn from(entry: wit::registry::CatalogEntry) -> Self {
+        Self {
+            name: entry.name,
+            kind: entry.kind,
+            hosted: entry.hosted,
+            state: entry.state,
+            owner: entry.owner,
+            description: entry.description,
+            url: entry.url,
+            score: entry.score,
+            brief: entry.brief,
+            definition: Json::from_text(entry.definition),
         }
     }
 }

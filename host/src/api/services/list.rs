@@ -1,15 +1,14 @@
-//! `GET /v1/services`: services and hosted agents, by name, as one list.
-
-use std::collections::HashMap;
+//! `GET /v1/services`: services and hosted agents as one list, for programs and for language models.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use crate::error::Result;
-use crate::id::AgentId;
+use crate::error::{Error, Result};
 use crate::identity::TenantScope;
-use crate::registry::{Directory, HostedFacts, ServiceKind, ServiceQuery, ServiceState, Viewer};
+use crate::registry::{Found, ServiceKind, ServiceQuery, ServiceState, Viewer};
 
 use super::super::auth::Caller;
 use super::super::error::ApiResult;
@@ -17,11 +16,16 @@ use super::super::extract::UrlQuery;
 use super::super::types::{Listing, ServiceView};
 use super::super::{Api, Shared, page};
 
+/// The media type of texts.
+const MEDIA_TEXT: &str = "text/plain; charset=utf-8";
+
 /// Which entries to list. All that is given must match.
 #[derive(Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ServiceParams {
+    /// Its id: the name, or `name:version`.
+    pub(crate) id: Option<String>,
     /// Part of the name, in any case.
     pub(crate) name: Option<String>,
     /// What sort of thing.
@@ -35,18 +39,23 @@ pub(crate) struct ServiceParams {
     pub(crate) tags: Option<String>,
     /// A capability by name.
     pub(crate) capability: Option<String>,
+    /// A task that one of its capabilities carries out.
+    pub(crate) task: Option<String>,
     /// The type of an event that it consumes.
     pub(crate) consumes: Option<String>,
     /// The type of an event that it produces.
     pub(crate) produces: Option<String>,
-    /// The key that registered it.
+    /// Whose it is: of a service the key that registered it, of an agent what its manifest says.
     pub(crate) owner: Option<String>,
     /// In this state.
     #[serde(alias = "status")]
     #[param(value_type = Option<String>)]
     pub(crate) state: Option<ServiceState>,
-    /// Words of its description, all of them, in any case.
+    /// Words of its description and its capabilities, all of them, in any case.
     pub(crate) text: Option<String>,
+    /// A question in plain words, such as `who can summarise a web page`: what answers it best comes first,
+    /// with its score, and what does not is left out. Such a list has no next page.
+    pub(crate) about: Option<String>,
     /// Only hosted agents, or only what lives elsewhere.
     pub(crate) hosted: Option<bool>,
     /// Those that are offline too.
@@ -58,30 +67,33 @@ pub(crate) struct ServiceParams {
 }
 
 impl ServiceParams {
-    /// What is looked for, and whether hosted agents or others alone.
-    pub(super) fn query(self) -> Result<(ServiceQuery, Option<bool>)> {
+    /// What is looked for.
+    pub(super) fn query(self) -> Result<ServiceQuery> {
         let tags = self.tags.unwrap_or_default();
         let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
-        let query = ServiceQuery {
+        Ok(ServiceQuery {
+            id: self.id,
             name: self.name,
             kind: self.kind,
             category: self.category,
             tags: tags.map(str::to_owned).collect(),
             capability: self.capability,
+            task: self.task,
             consumes: self.consumes,
             produces: self.produces,
             owner: self.owner,
             state: self.state,
             text: self.text,
+            about: self.about,
+            hosted: self.hosted,
             include_expired: self.include_expired,
             limit: page::rows(self.limit)?,
             after: self.after,
-        };
-        Ok((query, self.hosted))
+        })
     }
 }
 
-/// Services and hosted agents by name.
+/// Services and hosted agents: by name, or those that answer a question, the best first.
 #[utoipa::path(
     get, path = "/v1/services", tag = "services", security(("key" = [])),
     params(ServiceParams),
@@ -95,6 +107,22 @@ pub(crate) async fn list_services(
     Ok(Json(api.entries(&caller.scope, params).await?))
 }
 
+/// The same as a text for language models: what each can do, what to send, and what comes back.
+#[utoipa::path(
+    get, path = "/v1/services/brief", tag = "services", security(("key" = [])),
+    params(ServiceParams),
+    responses((status = 200, description = "Some lines an entry.", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn brief_services(
+    State(api): State<Shared>,
+    caller: Caller,
+    UrlQuery(params): UrlQuery<ServiceParams>,
+) -> ApiResult<Response> {
+    let found = api.discover(&caller.scope, params.query()?).await?;
+    let text: String = found.iter().map(Found::brief).collect();
+    Ok(([(CONTENT_TYPE, MEDIA_TEXT)], text).into_response())
+}
+
 impl Api {
     /// A page of the catalogue.
     pub(crate) async fn entries(
@@ -102,45 +130,35 @@ impl Api {
         scope: &TenantScope,
         params: ServiceParams,
     ) -> Result<Listing<ServiceView>> {
-        let (query, hosted) = params.query()?;
-        let directory = self.app.agents.directory(scope).await?;
+        let query = params.query()?;
+        let (limit, ranked) = (query.limit, query.about.is_some());
+        let found = self.discover(scope, query).await?;
         let now = self.app.clock.now();
-        let mut views = Vec::new();
-        if hosted != Some(false) {
-            let facts = self.app.hosted.facts(scope).await?;
-            views = agents(&directory, &query, &facts);
+        let views = found.iter().map(|found| ServiceView::of_found(found, now));
+        let views: Vec<ServiceView> = views.collect();
+        if ranked {
+            return Ok(Listing {
+                items: views,
+                next: None,
+            });
         }
-        if hosted != Some(true) {
-            let viewer = Viewer::of(scope.principal());
-            let found = directory.services().find(viewer, &query, now);
-            views.extend(
-                found
-                    .iter()
-                    .map(|found| ServiceView::of_service(found, now)),
-            );
-        }
-        views.sort_by(|a, b| a.name.cmp(&b.name));
-        views.truncate(query.limit as usize);
         let next = |view: &ServiceView| view.name.to_string();
-        Ok(page::by_name(views, query.limit, next))
+        Ok(page::by_name(views, limit, next))
     }
-}
 
-/// The first hosted agents that match.
-fn agents(
-    directory: &Directory,
-    query: &ServiceQuery,
-    facts: &HashMap<AgentId, HostedFacts>,
-) -> Vec<ServiceView> {
-    let after = query.after.as_deref().unwrap_or_default();
-    directory
-        .agents()
-        .filter(|agent| agent.name.as_str() > after)
-        .map(|agent| {
-            let facts = facts.get(&agent.id).copied().unwrap_or_default();
-            ServiceView::of_agent(agent, facts)
-        })
-        .filter(|view| query.matches_parts(&view.definition, None, view.state))
-        .take(query.limit as usize)
-        .collect()
+    /// Entries that match.
+    async fn discover(&self, scope: &TenantScope, query: ServiceQuery) -> Result<Vec<Found>> {
+        let directory = self.app.agents.directory(scope).await?;
+        let facts = self.app.hosted.facts(scope).await?;
+        let now = self.app.clock.now();
+        let scope = scope.clone();
+        // Ranking a full catalogue for the first time takes some hundred milliseconds of a core.
+        let find = move || {
+            let viewer = Viewer::of(scope.principal());
+            directory.discover(viewer, &query, &facts, now)
+        };
+        tokio::task::spawn_blocking(find)
+            .await
+            .map_err(|e| Error::internal("searching the catalogue", e))?
+    }
 }

@@ -77,7 +77,7 @@ impl From<&Agent> for AgentView {
             category: agent.manifest.category.clone(),
             tags: agent.manifest.tags.iter().cloned().collect(),
             owner: agent.manifest.owner.clone(),
-            capabilities: CapabilityView::all(&agent.manifest),
+            capabilities: CapabilityView::all(agent.manifest.capability_contracts()),
             grants: agent.grants,
             config: (*agent.config).clone(),
             manifest: (*agent.manifest).clone(),
@@ -106,8 +106,8 @@ pub struct CapabilityView {
 }
 
 impl CapabilityView {
-    /// Of all that a manifest lists.
-    pub fn all(manifest: &Manifest) -> Vec<Self> {
+    /// All of them.
+    pub fn all(contracts: Vec<CapabilityContract>) -> Vec<Self> {
         let view = |contract: CapabilityContract| Self {
             name: contract.name,
             description: contract.description,
@@ -115,11 +115,7 @@ impl CapabilityView {
             consumes: contract.consumes,
             produces: contract.produces,
         };
-        manifest
-            .capability_contracts()
-            .into_iter()
-            .map(view)
-            .collect()
+        contracts.into_iter().map(view).collect()
     }
 }
 

@@ -7,11 +7,11 @@ use crate::clock::Timestamp;
 use crate::events::Json;
 use crate::id::{AgentName, KeyName, Position};
 use crate::registry::{
-    Agent, Health, HostedFacts, PublicJwk, Service, ServiceDefinition, ServiceKind, ServiceState,
-    Signature, SigningKey, hosted_state,
+    Agent, Entry, Found, Health, HostedFacts, HostedState, PublicJwk, Service, ServiceDefinition,
+    ServiceKind, ServiceState, Signature, SigningKey, hosted_state,
 };
 
-use super::EventView;
+use super::{CapabilityView, EventView};
 
 /// An entry of the catalogue: a service that lives elsewhere, or an agent of this host.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -33,10 +33,12 @@ pub struct ServiceView {
     pub hosted_state: Option<String>,
     /// Heartbeats in a row that it has missed.
     pub missed_beats: u32,
-    /// The key that registered it.
+    /// Whose it is: of a service the key that registered it, of an agent what its manifest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub owner: Option<KeyName>,
+    pub owner: Option<String>,
+    /// How well it answers the question, 0 to 1, if one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// What it last told of its health.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
@@ -53,6 +55,9 @@ pub struct ServiceView {
     /// When it last changed what it says.
     #[schema(value_type = String, format = DateTime)]
     pub updated: Timestamp,
+    /// What it can do, each event written out.
+    #[serde(default)]
+    pub capabilities: Vec<CapabilityView>,
     /// What it says of itself.
     pub definition: ServiceDefinition,
 }
@@ -84,50 +89,61 @@ impl ServiceView {
     pub fn of_service(service: &Service, now: Timestamp) -> Self {
         Self {
             name: service.name().clone(),
-            id: id(service.name(), &service.definition.version),
+            id: service.definition.id(),
             kind: service.definition.kind,
             hosted: false,
             state: service.state_at(now),
             hosted_state: None,
             missed_beats: service.missed_at(now),
-            owner: Some(service.owner.clone()),
+            owner: Some(service.owner.to_string()),
+            score: None,
             health: service.health.clone(),
             seen: Some(service.seen),
             signature: service.signature.as_deref().map(Into::into),
             registered: service.registered,
             updated: service.updated,
+            capabilities: CapabilityView::all(service.definition.capability_contracts()),
             definition: (*service.definition).clone(),
         }
     }
 
     /// An agent of this host, of which these are the facts.
     pub fn of_agent(agent: &Agent, facts: HostedFacts) -> Self {
-        let state = hosted_state(agent, facts);
         let definition = ServiceDefinition::of_agent(agent);
+        Self::hosted(agent, hosted_state(agent, facts), definition)
+    }
+
+    /// What was found.
+    pub fn of_found(found: &Found, now: Timestamp) -> Self {
+        let view = match &found.entry {
+            Entry::Agent(agent, state) => Self::hosted(agent, *state, (*found.definition).clone()),
+            Entry::Service(service) => Self::of_service(service, now),
+        };
+        Self {
+            score: found.score,
+            ..view
+        }
+    }
+
+    fn hosted(agent: &Agent, state: HostedState, definition: ServiceDefinition) -> Self {
         Self {
             name: agent.name.clone(),
-            id: id(&agent.name, &definition.version),
+            id: definition.id(),
             kind: definition.kind,
             hosted: true,
             state: state.as_service(),
             hosted_state: Some(state.as_str().to_owned()),
             missed_beats: 0,
-            owner: None,
+            owner: agent.manifest.owner.clone(),
+            score: None,
             health: None,
             seen: None,
             signature: None,
             registered: agent.created,
             updated: agent.updated,
+            capabilities: CapabilityView::all(definition.capability_contracts()),
             definition,
         }
-    }
-}
-
-fn id(name: &AgentName, version: &str) -> String {
-    if version.is_empty() {
-        name.to_string()
-    } else {
-        format!("{name}:{version}")
     }
 }
 

@@ -17,7 +17,7 @@ pub const METADATA_BYTES_MAX: usize = 16 * 1024;
 /// Most keys that may see a private service beside its owner's.
 pub const READERS_MAX: usize = 32;
 /// Names that are words of the HTTP side: `/v1/services/resolve` is no service.
-pub const RESERVED_NAMES: [&str; 4] = ["import", "resolve", "stream", "ws"];
+pub const RESERVED_NAMES: [&str; 6] = ["brief", "import", "overview", "resolve", "stream", "ws"];
 /// Longest time to live in seconds: a day. What beats less often should say that it never does.
 pub const TTL_S_MAX: u32 = 86_400;
 

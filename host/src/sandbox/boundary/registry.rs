@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::registry as domain;
 use crate::sandbox::bindings::warren::agent::registry::{
-    self, Agent, AgentQuery, EventDefinition, EventQuery, Schema, Violation,
+    self, Agent, AgentQuery, CatalogEntry, CatalogQuery, EventDefinition, EventQuery, Schema,
+    Violation,
 };
 use crate::sandbox::bindings::warren::agent::types::Json;
 
@@ -21,6 +22,12 @@ impl registry::Host for TurnView<'_> {
             .iter()
             .map(|found| agent(found))
             .collect::<Result<_>>()?)
+    }
+
+    async fn discover(&mut self, query: CatalogQuery) -> Result<Vec<CatalogEntry>, Fault> {
+        let turn = self.desk.enter(bytes_of(&query))?;
+        let found = turn.discover(catalog_query(query)?).await?;
+        Ok(found.iter().map(entry).collect::<Result<_>>()?)
     }
 
     async fn get_agent(&mut self, name: String) -> Result<Agent, Fault> {
@@ -66,6 +73,64 @@ fn agent_query(query: AgentQuery) -> domain::AgentQuery {
         after: query.after,
         ..domain::AgentQuery::default()
     }
+}
+
+fn bytes_of(query: &CatalogQuery) -> usize {
+    let whose = [&query.id, &query.name, &query.category, &query.owner];
+    let what = [
+        &query.capability,
+        &query.task,
+        &query.consumes,
+        &query.produces,
+    ];
+    let more = [
+        &query.kind,
+        &query.state,
+        &query.text,
+        &query.about,
+        &query.after,
+    ];
+    let tags: usize = query.tags.iter().map(String::len).sum();
+    super::optional(&whose) + super::optional(&what) + super::optional(&more) + tags
+}
+
+fn catalog_query(query: CatalogQuery) -> Result<domain::ServiceQuery> {
+    Ok(domain::ServiceQuery {
+        id: query.id,
+        name: query.name,
+        kind: query.kind.as_deref().map(str::parse).transpose()?,
+        category: query.category,
+        tags: query.tags,
+        capability: query.capability,
+        task: query.task,
+        consumes: query.consumes,
+        produces: query.produces,
+        owner: query.owner,
+        state: query.state.as_deref().map(str::parse).transpose()?,
+        text: query.text,
+        about: query.about,
+        hosted: query.hosted,
+        include_expired: query.include_expired,
+        limit: query.limit,
+        after: query.after,
+    })
+}
+
+fn entry(found: &domain::Found) -> Result<CatalogEntry> {
+    let definition = serde_json::to_string(&found.definition.written_out())
+        .map_err(|e| Error::internal("writing a definition", e))?;
+    Ok(CatalogEntry {
+        name: found.name().to_string(),
+        kind: found.definition.kind.to_string(),
+        hosted: found.is_hosted(),
+        state: found.state.to_string(),
+        owner: found.owner().map(str::to_owned),
+        description: found.definition.description.clone(),
+        url: found.definition.url.clone(),
+        score: found.score,
+        brief: found.brief(),
+        definition,
+    })
 }
 
 fn event_query(query: EventQuery) -> domain::EventQuery {

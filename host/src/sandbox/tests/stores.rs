@@ -41,6 +41,7 @@ pub(super) fn services(agents: Vec<Agent>) -> Arc<Services> {
         episodes: stores.clone(),
         procedures: stores,
         schemas: crate::registry::SchemaCache::default(),
+        hosted: std::sync::OnceLock::new(),
     })
 }
 

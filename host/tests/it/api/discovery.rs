@@ -1,4 +1,4 @@
-//! Finding agents by what they say of themselves, and what a capability promises.
+//! Finding agents and services by what they say of themselves, and what a capability promises.
 
 use serde_json::{Value, json};
 
@@ -37,6 +37,186 @@ async fn furnish(client: &Client) {
             .await
             .ok();
     }
+}
+
+/// Two services beside them, one of which only its owner's key sees.
+async fn furnish_services(client: &Client) {
+    let archive = json!({
+        "name": "archive", "version": "2.0", "type": "service", "category": "text", "tags": ["slow", "web"],
+        "description": "Keeps copies of what was on the web.", "url": "https://archive.example",
+        "capabilities": [{
+            "name": "find-copy", "description": "Finds an old copy of a page.", "tasks": ["find"],
+            "consumes": { "topic": "action-requests", "type": "copy.find", "schema": {
+                "type": "object", "required": ["url"],
+                "properties": { "url": { "type": "string" }, "year": { "type": "integer" } },
+            } },
+            "produces": "page.text",
+        }],
+        "consumes": [{ "topic": "action-requests", "type": "copy.find" }],
+        "produces": [{ "topic": "action-results", "type": "page.text" }],
+    });
+    let safe = json!({
+        "name": "safe", "type": "device", "visibility": "private",
+        "description": "Keeps copies of secret pages.",
+    });
+    for service in [archive, safe] {
+        client.post("/v1/services", &service).await.ok();
+    }
+}
+
+async fn found(client: &Client, path: &str) -> Vec<String> {
+    let page = client.get(path).await.ok();
+    let items = page["items"].as_array().unwrap().iter();
+    items
+        .map(|item| item["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn agents_and_services_are_found_in_one_list() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    furnish(&acme).await;
+    furnish_services(&acme).await;
+    acme.post("/v1/agents/logger/pause", &json!({})).await.ok();
+    let table: [(&str, &[&str]); 24] = [
+        ("", &["archive", "logger", "reader", "safe", "writer"]),
+        ("id=archive", &["archive"]),
+        ("id=archive:2.0", &["archive"]),
+        ("id=archive:1.0", &[]),
+        ("id=arch", &[]),
+        ("name=EA", &["reader"]),
+        ("type=tool", &["reader"]),
+        ("type=service", &["archive"]),
+        ("category=text", &["archive", "reader", "writer"]),
+        ("tags=web", &["archive", "reader"]),
+        ("tags=web,english", &["reader"]),
+        ("capability=find-copy", &["archive"]),
+        ("capability=summarise-page", &["reader"]),
+        ("task=find", &["archive"]),
+        ("capability=find-copy&task=summarise", &[]),
+        ("consumes=copy.find", &["archive"]),
+        ("produces=page.text", &["archive", "reader"]),
+        ("owner=content", &["reader"]),
+        ("owner=main", &["archive", "safe"]),
+        ("state=paused", &["logger"]),
+        ("text=old%20page", &["archive"]),
+        ("hosted=false&category=text", &["archive"]),
+        ("hosted=true&produces=page.text&state=active", &["reader"]),
+        (
+            "type=service&category=text&tags=slow&capability=find-copy&task=find&consumes=copy.find\
+             &produces=page.text&owner=main&state=active&name=arch&text=copies",
+            &["archive"],
+        ),
+    ];
+    for (query, expect) in table {
+        let names = found(&acme, &format!("/v1/services?{query}")).await;
+        assert_eq!(names, expect, "{query}");
+    }
+    let other = host.another_key("acme", "other").await;
+    let seen = found(&other, "/v1/services?hosted=false").await;
+    assert_eq!(seen, ["archive"]);
+    let archive = acme.get("/v1/services/archive").await.ok();
+    let capability = &archive["capabilities"][0];
+    assert_eq!(
+        capability["consumes"][0]["schema"]["required"],
+        json!(["url"])
+    );
+    assert_eq!(capability["produces"][0]["topic"], "action-results");
+    // Pages go on where the last one ended.
+    let page = acme.get("/v1/services?limit=2").await.ok();
+    assert_eq!(page["next"], "logger");
+    let rest = found(&acme, "/v1/services?limit=2&after=logger").await;
+    assert_eq!(rest, ["reader", "safe"]);
+}
+
+#[tokio::test]
+async fn a_question_finds_whoever_can_the_best_first() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    furnish(&acme).await;
+    furnish_services(&acme).await;
+    let ask = async |client: &Client, question: &str| {
+        let question = question.replace(' ', "%20");
+        found(client, &format!("/v1/services?about={question}")).await
+    };
+    let best = ask(&acme, "who can summarise a web page").await;
+    assert_eq!(best[0], "reader");
+    assert_eq!(ask(&acme, "I need an old copy").await[0], "archive");
+    assert_eq!(ask(&acme, "write a letter").await[0], "writer");
+    assert_eq!(ask(&acme, "qqq zzz").await, [""; 0]);
+    let secret = "secret pages";
+    assert_eq!(ask(&acme, secret).await[0], "safe");
+    let other = host.another_key("acme", "other").await;
+    assert!(!ask(&other, secret).await.contains(&"safe".to_owned()));
+    let page = acme
+        .get("/v1/services?about=summarise&hosted=true&limit=1")
+        .await
+        .ok();
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert!(page["items"][0]["score"].as_f64().unwrap() > 0.5);
+    for refused in [
+        "about=a&after=b".to_owned(),
+        format!("about={}", "x".repeat(1_025)),
+    ] {
+        let answer = acme.get(&format!("/v1/services?{refused}")).await;
+        answer.problem(422, "invalid");
+    }
+    let longest = format!("/v1/services?about={}", "x".repeat(1_024));
+    acme.get(&longest).await.ok();
+
+    // What is not there is not found; what comes back is.
+    acme.post("/v1/agents/reader/pause", &json!({})).await.ok();
+    let working = "/v1/services?about=summarise&state=active";
+    assert!(!found(&acme, working).await.contains(&"reader".to_owned()));
+    acme.post("/v1/agents/reader/resume", &json!({})).await.ok();
+    assert_eq!(found(&acme, working).await[0], "reader");
+}
+
+#[tokio::test]
+async fn a_brief_says_what_to_send_and_what_comes_back() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    furnish(&acme).await;
+    furnish_services(&acme).await;
+    let brief = acme.get("/v1/services/brief?tags=web").await;
+    assert_eq!(brief.headers["content-type"], "text/plain; charset=utf-8");
+    let expect = "\
+archive (service, active): Keeps copies of what was on the web.
+  at: https://archive.example
+  find-copy: Finds an old copy of a page.
+    ask: action-requests copy.find {url: string, year?: integer}
+    get: action-results page.text
+reader (tool, active): Reads web pages.
+  summarise-page: Says in short what is on a page.
+    ask: action-requests page.read {url: string}
+    get: action-results page.text
+";
+    assert_eq!(brief.text(), expect);
+}
+
+#[tokio::test]
+async fn events_are_actionable_while_somebody_works_who_consumes_them() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    furnish(&acme).await;
+    furnish_services(&acme).await;
+    let actionable = async || {
+        let page = acme.get("/v1/event-definitions?actionable=true").await.ok();
+        let items = page["items"].as_array().unwrap().iter();
+        let types: Vec<String> = items
+            .map(|item| item["type"].as_str().unwrap().to_owned())
+            .collect();
+        types
+    };
+    let all = ["copy.find", "order.placed", "page.read", "page.seen"];
+    assert_eq!(actionable().await, all);
+    let text = acme.get("/v1/event-definitions/page.text").await.ok();
+    assert_eq!(text["producers"], json!(["reader", "archive"]));
+    acme.post("/v1/agents/reader/pause", &json!({})).await.ok();
+    let paused = json!({ "state": "paused" });
+    acme.put("/v1/services/archive/status", &paused).await.ok();
+    assert_eq!(actionable().await, ["order.placed", "page.seen"]);
 }
 
 #[tokio::test]
@@ -112,4 +292,48 @@ async fn a_capability_carries_its_full_contract() {
         .await
         .ok();
     push().await.ok();
+}
+
+#[tokio::test]
+async fn the_overview_agrees_with_the_lists() {
+    let host = Host::start().await;
+    let (acme, beta) = (host.tenant("acme").await, host.tenant("beta").await);
+    furnish(&acme).await;
+    furnish_services(&acme).await;
+    acme.post("/v1/agents/logger/pause", &json!({})).await.ok();
+    let told = json!({ "cpu_percent": 40, "errors": 3 });
+    acme.post("/v1/services/archive/heartbeat", &told)
+        .await
+        .ok();
+    let told = json!({ "cpu_percent": 20 });
+    acme.post("/v1/services/safe/heartbeat", &told).await.ok();
+    let all = acme.get("/v1/services/overview").await.ok();
+    for (pointer, expect) in [
+        ("/entries", json!(5)),
+        ("/hosted", json!(3)),
+        (
+            "/by_type",
+            json!({ "agent": 2, "device": 1, "service": 1, "tool": 1 }),
+        ),
+        ("/by_state", json!({ "active": 4, "paused": 1 })),
+        ("/agents_by_state", json!({ "loaded": 2, "paused": 1 })),
+        ("/by_category", json!({ "text": 3 })),
+        ("/by_owner", json!({ "content": 1, "main": 2, "office": 1 })),
+        ("/capabilities", json!(2)),
+        ("/health/reporting", json!(2)),
+        ("/health/cpu_percent_mean", json!(30.0)),
+        ("/health/errors", json!(3)),
+        ("/events/declared", json!(7)),
+        ("/events/by_topic/business-facts", json!(3)),
+        (
+            "/events/dangling",
+            json!({ "nobody-answers": 1, "nobody-consumes": 1, "nobody-produces": 2 }),
+        ),
+    ] {
+        assert_eq!(all.pointer(pointer), Some(&expect), "{pointer}");
+    }
+    // Whoever may not see the device does not count it, and another tenant counts nothing.
+    let other = host.another_key("acme", "other").await;
+    assert_eq!(other.get("/v1/services/overview").await.ok()["entries"], 4);
+    assert_eq!(beta.get("/v1/services/overview").await.ok()["entries"], 0);
 }

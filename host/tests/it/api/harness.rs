@@ -480,6 +480,7 @@ fn parts(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Parts {
         episodes: Arc::<SqliteStore>::clone(store),
         procedures: Arc::<SqliteStore>::clone(store),
         schemas: SchemaCache::default(),
+        hosted: std::sync::OnceLock::new(),
     };
     let limits = DispatchLimits {
         turns_running_max: 8,

@@ -47,6 +47,8 @@ fn cli_services_come_live_and_go() {
         &["services", "show", "weather"],
         &["forecast: Looks ahead."],
     );
+    find(&dev);
+    keys(&dev);
     let busy = r#"{"cpu_percent": 99}"#;
     dev.says(&["services", "heartbeat", "weather", busy], &["degraded"]);
     dev.says(&["services", "heartbeat", "weather"], &["degraded"]);
@@ -63,6 +65,7 @@ fn cli_services_come_live_and_go() {
     dev.run(2, &["services", "status", "weather", "asleep"]);
 
     import(&dev);
+    schemas(&dev);
 
     let (_, asked) = dev.run(2, &["services", "remove", "weather"]);
     assert!(asked.contains("--yes"), "{asked}");
@@ -74,6 +77,65 @@ fn cli_services_come_live_and_go() {
         &["service.registered", "service.degraded", "service.paused"],
     );
     host.stop(Signal::TERM);
+}
+
+fn find(dev: &Client<'_>) {
+    let asked = ["services", "list", "who knows the forecast?"];
+    dev.says(&asked, &["SCORE", "weather", "forecast"]);
+    dev.says(
+        &[&asked[..], &["--brief"]].concat(),
+        &["weather (api, active)", "at: https://"],
+    );
+    dev.says(&["agents", "--find", "the forecast"], &["SCORE", "weather"]);
+    dev.says(&["services", "overview"], &["entries by type", "1 api"]);
+}
+
+fn keys(dev: &Client<'_>) {
+    let jwk =
+        r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    dev.says(&["services", "keys"], &["no signing keys"]);
+    dev.says(
+        &["services", "keys", "add", "k1", jwk],
+        &["done:", "k1 signs"],
+    );
+    dev.says(&["services", "keys", "list"], &["k1", "11qYAYKx"]);
+    dev.says(&["services", "keys", "remove", "k1"], &["removed"]);
+    dev.run(5, &["services", "keys", "remove", "k1"]);
+}
+
+fn schemas(dev: &Client<'_>) {
+    let register = ["schemas", "register", "order"];
+    let order = |total: &str| {
+        format!(r#"{{"type": "object", "properties": {{"total": {{"type": "{total}"}}}}}}"#)
+    };
+    dev.says(&["schemas"], &["no schemas"]);
+    dev.says(
+        &[&register[..], &[&order("integer"), "--owner", "shop"]].concat(),
+        &["done:", "order version 1"],
+    );
+    let (_, refused) = dev.run(1, &[&register[..], &[&order("string")]].concat());
+    assert!(refused.contains("/properties/total/type"), "{refused}");
+    let wider = order("number");
+    let wider = [&register[..], &[&wider]].concat();
+    dev.says(
+        &[&wider[..], &["--dry-run"]].concat(),
+        &["would be:", "order version 2"],
+    );
+    dev.says(&wider, &["done:", "order version 2"]);
+    dev.says(
+        &["schemas", "list", "--owner", "shop"],
+        &["order", "2", "backward"],
+    );
+    dev.says(&["schemas", "versions", "order"], &["1", "2"]);
+    let first = dev.says(&["schemas", "show", "order", "--version", "1"], &[]);
+    assert_eq!(first.trim(), order("integer"));
+    dev.says(&["schemas", "unknown"], &["allow"]);
+    dev.says(&["schemas", "unknown", "refuse"], &["refuse"]);
+    dev.run(
+        2,
+        &["publish", "never.heard", "{}", "--topic", "business-facts"],
+    );
+    dev.says(&["schemas", "unknown", "allow"], &["allow"]);
 }
 
 fn import(dev: &Client<'_>) {

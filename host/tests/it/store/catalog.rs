@@ -4,7 +4,7 @@ use warren::clock::{Clock, Timestamp};
 use warren::error::Error;
 use warren::events::{Json, Topic};
 use warren::id::EventType;
-use warren::registry::{EventDefinition, NewSchema, TenantSettings, UnknownEvents};
+use warren::registry::{EventDefinition, NewSchema, TenantSettings, UnknownEvents, Viewer};
 
 use super::{Fixture, on_every_store};
 
@@ -51,7 +51,8 @@ async fn no_read_is_stale_in_ten_thousand(f: &Fixture) {
         f.catalog.put_event(&f.scope, wanted.clone()).await.unwrap();
         let directory = f.agents.directory(&f.scope).await.unwrap();
         assert_eq!(directory.definition(&event_type), Some(&wanted), "{round}");
-        let found = directory.declared(&event_type).unwrap();
+        let found = directory.declared(Viewer::Operator, &event_type, Timestamp(0));
+        let found = found.unwrap();
         assert_eq!(found.description, wanted.description, "{round}");
         if round % 100 == 0 {
             let unknown_events =

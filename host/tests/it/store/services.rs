@@ -1,5 +1,7 @@
 //! The catalogue of services: one entry a name, states told by time and by the owner, a feed in the log.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use warren::clock::{Clock, Timestamp};
 use warren::error::Error;
@@ -296,10 +298,8 @@ async fn only_public_services_are_told_of(f: &Fixture) {
             include_expired,
             ..query.clone()
         };
-        let found = directory
-            .services()
-            .find(Viewer::Agent, &query, f.clock.now());
-        found.len()
+        let found = directory.discover(Viewer::Agent, &query, &HashMap::new(), f.clock.now());
+        found.unwrap().len()
     };
     assert_eq!((found(false), found(true)), (0, 1));
 }

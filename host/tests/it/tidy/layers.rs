@@ -7,6 +7,7 @@ use super::uses::{names_crate, uses};
 
 /// From the ground up: a module, and the modules it may use. `base` and `domain` stand for the rows of those groups.
 /// `store` wakes whoever waits on the `bus` trait after a commit; which bus that is stays with `ADAPTERS`.
+/// `registry` ranks what it finds with the vectors of `memory`.
 /// `app` is what the HTTP side is handed by whoever assembles the host, so it sees traits and no adapters.
 const LAYERS: &str = "
     error:
@@ -16,8 +17,8 @@ const LAYERS: &str = "
     identity:   error clock id
 
     events:     base
-    registry:   base events
     memory:     base events
+    registry:   base events memory
     plans:      base events
     policy:     base events registry
     models:     base events

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{DEPTH_MAX, EVENTS_MAX, Fake, RANDOM_BYTES_MAX, plain};
 use crate::context::{
-    AgentInfo, AgentQuery, Budget, Entry, EntryFilter, EntryPage, Episode, EpisodeFilter,
-    EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure, Role, Schema, Search,
-    Violation,
+    AgentInfo, AgentQuery, Budget, CatalogEntry, CatalogQuery, Entry, EntryFilter, EntryPage,
+    Episode, EpisodeFilter, EventInfo, EventQuery, Identity, Item, Level, NewProcedure, Procedure,
+    Role, Schema, Search, Violation,
 };
 use crate::error::{Error, Result};
 use crate::event::ReplyTo;
@@ -17,7 +17,7 @@ use crate::host::{Host, NewEvent, When};
 use crate::instant::Instant;
 use crate::json::Json;
 use crate::testing::turn::LogLine;
-use crate::testing::{lookup, words};
+use crate::testing::{catalog, lookup, words};
 use crate::topic::Topic;
 
 impl Host for Fake {
@@ -273,6 +273,12 @@ impl Host for Fake {
         self.enter(Some(Grant::RegistryRead))?;
         Self::limit(query.limit, 100)?;
         Ok(lookup::agents(&self.settings.agents, &query))
+    }
+
+    fn discover(&self, query: CatalogQuery) -> Result<Vec<CatalogEntry>> {
+        self.enter(Some(Grant::RegistryRead))?;
+        Self::limit(query.limit, 100)?;
+        Ok(catalog::discover(&self.settings.agents, &query))
     }
 
     fn get_agent(&self, name: &str) -> Result<AgentInfo> {

@@ -18,7 +18,9 @@ use crate::registry::{Agent, Directory, Manifest, Version};
 pub(in super::super) fn directory(conn: &Connection, previous: &Directory) -> Result<Directory> {
     let agents = agents(conn, previous).during("reading the agents")?;
     let directory = Directory::new(agents, catalog::events(conn)?);
-    Ok(directory.with_settings(catalog::settings(conn)?))
+    Ok(directory
+        .with_settings(catalog::settings(conn)?)
+        .after(previous))
 }
 
 /// The versions of an agent, newest first.

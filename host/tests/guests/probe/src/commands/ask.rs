@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use warren_agent::{AgentInfo, AgentQuery, EventInfo, EventQuery, Failure, Kind, Level, Topic};
+use warren_agent::{
+    AgentInfo, AgentQuery, CatalogEntry, CatalogQuery, EventInfo, EventQuery, Failure, Kind, Level,
+    Topic,
+};
 
 use super::{Answer, left, read};
 use crate::{Run, Stop};
@@ -41,6 +44,22 @@ struct Schema {
     version: Option<u32>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Discover {
+    id: Option<String>,
+    kind: Option<String>,
+    capability: Option<String>,
+    task: Option<String>,
+    tags: Vec<String>,
+    state: Option<String>,
+    about: Option<String>,
+    hosted: Option<bool>,
+    include_expired: bool,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Validate {
@@ -63,6 +82,10 @@ pub(super) fn run(run: &mut Run<'_>, name: &str, argument: &Value) -> Answer {
         "find_agents" => {
             let found = ctx.registry().find_agents(agent_query(read(argument)?)?)?;
             left(found.iter().map(agent).collect::<Value>())
+        }
+        "discover" => {
+            let found = ctx.registry().discover(catalog_query(read(argument)?))?;
+            left(found.iter().map(entry).collect::<Value>())
         }
         "get_agent" => left(agent(
             &ctx.registry().get_agent(&read::<String>(argument)?)?,
@@ -178,6 +201,30 @@ fn agent_query(find: FindAgents) -> Result<AgentQuery, Stop> {
         text: find.text,
         limit: find.limit.unwrap_or(AgentQuery::default().limit),
         after: find.after,
+    })
+}
+
+fn catalog_query(wanted: Discover) -> CatalogQuery {
+    CatalogQuery {
+        id: wanted.id,
+        kind: wanted.kind,
+        capability: wanted.capability,
+        task: wanted.task,
+        tags: wanted.tags,
+        state: wanted.state,
+        about: wanted.about,
+        hosted: wanted.hosted,
+        include_expired: wanted.include_expired,
+        limit: wanted.limit.unwrap_or(CatalogQuery::default().limit),
+        after: wanted.after,
+        ..CatalogQuery::default()
+    }
+}
+
+fn entry(found: &CatalogEntry) -> Value {
+    json!({
+        "name": found.name, "kind": found.kind, "hosted": found.hosted, "state": found.state,
+        "owner": found.owner, "score": found.score, "brief": found.brief, "definition": found.definition,
     })
 }
 
