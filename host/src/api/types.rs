@@ -31,8 +31,8 @@ pub use host::{EmbedderView, HealthView, HostVersionView, QueueView, ReadyView};
 pub use memory::{
     ActivateRequest, ClearedView, EpisodeRequest, EpisodeView, EraseRequest, ErasedView,
     ExportView, FoundView, ImportRequest, ImportView, KnowledgeView, MatchRequest, PartView,
-    ProcedureRequest, ProcedureView, RememberRequest, RememberedView, SearchRequest,
-    SessionRequest, SessionView, WorkingKeyView, WorkingValueView,
+    PlaceView, ProcedureRequest, ProcedureView, RememberRequest, RememberedView, SearchRequest,
+    SessionRequest, SessionView, WhyView, WorkingKeyView, WorkingValueView,
 };
 pub use publish::{BatchRequest, BatchView, PublishRequest, PublishView};
 pub use services::{

@@ -21,9 +21,9 @@ pub use chunk::Chunk;
 pub use entry::{DERIVED_FROM_MAX, NewEntry, Stamp};
 pub use record::{IMPORT_RECORDS_MAX, Imported, KnowledgeRecord};
 
-/// Most knowledge entries in a tenant. A vector search reads the vector of each that the searcher sees: 0.11 to
-/// 0.14 s of CPU at this many of one KiB (measured), and about half as much again at the offline embedder's 1.5,
-/// which is as long as a search may take without an index of vectors.
+/// Most knowledge entries in a tenant. While the index of vectors is made, a search reads the vector of each that
+/// the searcher sees: 0.11 to 0.14 s of CPU at this many of one KiB (measured), and about half as much again at the
+/// offline embedder's 1.5.
 pub const KNOWLEDGE_ENTRIES_MAX: u64 = 100_000;
 /// Longest search text in bytes.
 pub const QUERY_BYTES_MAX: usize = 4 * 1024;
@@ -254,6 +254,35 @@ pub struct Hit {
     pub item: KnowledgeItem,
     /// 0 to 1, the best first.
     pub score: f64,
+    /// What it was found by.
+    pub why: Why,
+}
+
+/// Why an entry was found: its place in each list that was read. In a hybrid search the score comes of the
+/// two ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Why {
+    /// Among entries with the words; the score is BM25's.
+    pub words: Option<Place>,
+    /// Among entries by likeness; the score is the cosine.
+    pub vector: Option<Place>,
+}
+
+/// A place in a list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// 1 for the first.
+    pub rank: u32,
+    /// The list's own score.
+    pub score: f64,
+}
+
+impl Place {
+    /// The place at an index.
+    pub fn new(index: usize, score: f64) -> Self {
+        let rank = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        Self { rank, score }
+    }
 }
 
 /// What a search found.

@@ -47,6 +47,7 @@ mod tenants;
 #[cfg(test)]
 mod testing;
 mod turns;
+mod vector_index;
 mod visibility;
 mod words;
 mod working;
@@ -62,6 +63,7 @@ use embedding::Vectoring;
 use host_db::{HostDb, Secrets};
 use tenant::{OpenSettings, Tenant};
 use tenants::Tenants;
+use vector_index::{Keeper, VECTOR_BYTES_MAX};
 use writer::{Checkpointer, Health, WalSettings, Writers};
 
 /// How the embedded store is run.
@@ -80,6 +82,8 @@ pub struct SqliteSettings {
     pub wal_pages: u32,
     /// A write-ahead log of this many pages is emptied by the writer itself, with an alarm: 64 MiB.
     pub wal_alarm_pages: u32,
+    /// Most memory of all tenants' vectors together, in bytes; one tenant's may be over it alone.
+    pub vector_bytes_max: usize,
     /// Called once when the disk fails.
     #[serde(skip, default = "Health::exit_hook")]
     pub fatal: FatalHook,
@@ -100,6 +104,7 @@ impl Default for SqliteSettings {
             tenant_bytes_max: 16 * 1024 * 1024 * 1024,
             wal_pages: 1_000,
             wal_alarm_pages: 16 * 1024,
+            vector_bytes_max: VECTOR_BYTES_MAX,
             fatal: Health::exit_hook(),
             embedder: offline(),
         }
@@ -118,7 +123,9 @@ pub struct SqliteStore {
     tenants: Arc<Tenants>,
     writers: Arc<Writers>,
     checkpointer: Checkpointer,
-    checkpoint_thread: Mutex<Option<JoinHandle<()>>>,
+    keeper: Keeper,
+    /// The checkpointer's and the keeper's.
+    background: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl SqliteStore {
@@ -143,6 +150,7 @@ impl SqliteStore {
             alarm_pages: settings.wal_alarm_pages,
         };
         let (checkpointer, thread) = Checkpointer::start(wal, &health)?;
+        let (keeper, keeper_thread) = Keeper::start(settings.vector_bytes_max)?;
         let writers = Arc::new(Writers::start(
             settings.writer_threads,
             &health,
@@ -156,7 +164,7 @@ impl SqliteStore {
         };
         let tenants = Arc::new(Tenants::new(
             Arc::clone(&data),
-            Arc::clone(&writers),
+            (Arc::clone(&writers), keeper.clone()),
             Arc::clone(&health),
             open,
             settings.tenants_open_max,
@@ -172,7 +180,8 @@ impl SqliteStore {
             tenants,
             writers,
             checkpointer,
-            checkpoint_thread: Mutex::new(Some(thread)),
+            keeper,
+            background: Mutex::new(vec![thread, keeper_thread]),
         }))
     }
 
@@ -220,11 +229,15 @@ impl SqliteStore {
     pub fn close(&self) {
         self.writers.stop();
         self.checkpointer.stop();
-        let Some(thread) = self.checkpoint_thread.lock().take() else {
+        self.keeper.stop();
+        let threads = std::mem::take(&mut *self.background.lock());
+        if threads.is_empty() {
             return;
-        };
-        if thread.join().is_err() {
-            tracing::error!("the checkpointer thread panicked");
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("the checkpointer or the keeper of vectors panicked");
+            }
         }
         let in_use = self.tenants.close();
         if in_use > 0 {

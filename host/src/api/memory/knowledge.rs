@@ -174,10 +174,11 @@ pub(crate) async fn search_knowledge(
     caller: Caller,
     JsonBody(request): JsonBody<SearchRequest>,
 ) -> ApiResult<Json<FoundView>> {
+    let explain = request.explain;
     let query = query(request)?;
     let now = api.app.clock.now();
     let found = api.app.knowledge.search(&caller.scope, &query, now).await?;
-    Ok(Json(found.into()))
+    Ok(Json(FoundView::of(found, explain)))
 }
 
 /// Entries of everybody for whom you speak, with all that an import needs: of the tenant, or of the

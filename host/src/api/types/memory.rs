@@ -12,8 +12,8 @@ mod procedures;
 
 pub use episodes::{EpisodeRequest, EpisodeView, SessionRequest, SessionView};
 pub use knowledge::{
-    ExportView, FoundView, ImportRequest, ImportView, KnowledgeView, PartView, RememberRequest,
-    RememberedView, SearchRequest,
+    ExportView, FoundView, ImportRequest, ImportView, KnowledgeView, PartView, PlaceView,
+    RememberRequest, RememberedView, SearchRequest, WhyView,
 };
 pub use procedures::{
     ActivateRequest, ClearedView, EraseRequest, ErasedView, MatchRequest, ProcedureRequest,

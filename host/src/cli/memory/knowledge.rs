@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::value::RawValue;
 
 use crate::api::types::{
-    FoundView, KnowledgeView, Listing, RememberRequest, RememberedView, SearchRequest,
+    FoundView, KnowledgeView, Listing, PlaceView, RememberRequest, RememberedView, SearchRequest,
 };
 use crate::memory::knowledge::chunk::DOCUMENT_BYTES_MAX;
 use crate::memory::{SearchMode, Visibility};
@@ -31,6 +31,9 @@ pub(super) struct Search {
     /// At most this many
     #[arg(long, default_value_t = 10)]
     limit: u32,
+    /// Skip this many
+    #[arg(long, default_value_t = 0)]
+    offset: u32,
     /// Only entries with this tag; may be given more than once
     #[arg(long = "tag")]
     tags: Vec<String>,
@@ -43,6 +46,9 @@ pub(super) struct Search {
     /// Only hits that score at least this, 0 to 1
     #[arg(long)]
     min_score: Option<f64>,
+    /// Say of each hit why it was found: its rank and score among words and among vectors
+    #[arg(long)]
+    explain: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -129,7 +135,7 @@ pub(super) fn search(args: Search, whom: &Whom, context: &Context) -> Result<()>
             Mode::Vector => SearchMode::Vector,
         },
         limit: Some(args.limit),
-        offset: 0,
+        offset: args.offset,
         tags: args.tags,
         source: args.source,
         metadata: None,
@@ -137,6 +143,7 @@ pub(super) fn search(args: Search, whom: &Whom, context: &Context) -> Result<()>
         until: None,
         as_of: args.as_of,
         min_score: args.min_score,
+        explain: args.explain,
     };
     let request = Request::post(&["memory", "knowledge", "search"]).json(&body)?;
     let answer = context.client()?.send(whom.ask(request))?;
@@ -144,16 +151,40 @@ pub(super) fn search(args: Search, whom: &Whom, context: &Context) -> Result<()>
         return context.console.json(&answer.raw()?);
     }
     let found: FoundView = answer.read()?;
-    let mut table = Table::new(["SCORE", "ID", "TEXT"]);
-    for hit in &found.items {
-        let score = format!("{:.2}", hit.score.unwrap_or_default());
-        table.row([&score, &hit.id, &text::shorten(&hit.content, TEXT_CHARS)]);
+    if args.explain {
+        explained(&found, context)?;
+    } else {
+        let mut table = Table::new(["SCORE", "ID", "TEXT"]);
+        for hit in &found.items {
+            let score = format!("{:.2}", hit.score.unwrap_or_default());
+            table.row([&score, &hit.id, &text::shorten(&hit.content, TEXT_CHARS)]);
+        }
+        context.console.table(&table, "nothing fits")?;
     }
-    context.console.table(&table, "nothing fits")?;
     if let Some(shortfall) = &found.shortfall {
         context.console.say(Tint::Odd, "odd ", shortfall);
     }
     Ok(())
+}
+
+/// With each hit's place in both lists.
+fn explained(found: &FoundView, context: &Context) -> Result<()> {
+    let place = |place: Option<PlaceView>| match place {
+        Some(place) => format!("#{} {:.3}", place.rank, place.score),
+        None => "-".to_owned(),
+    };
+    let mut table = Table::new(["SCORE", "WORDS", "VECTOR", "ID", "TEXT"]);
+    for hit in &found.items {
+        let why = hit.why.as_ref();
+        table.row([
+            &format!("{:.3}", hit.score.unwrap_or_default()),
+            &place(why.and_then(|why| why.words)),
+            &place(why.and_then(|why| why.vector)),
+            &hit.id.to_string(),
+            &text::shorten(&hit.content, TEXT_CHARS),
+        ]);
+    }
+    context.console.table(&table, "nothing fits")
 }
 
 pub(super) fn remember(args: Remember, whom: &Whom, context: &Context) -> Result<()> {

@@ -25,6 +25,8 @@
 //! it, have an id made from its, and hash their place, so that no two chunks are ever equal text. They
 //! come and go with the first one.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
@@ -43,6 +45,8 @@ use super::columns::{json, optional};
 use super::rows::Sql as _;
 use super::visibility::{domain, domains_seen, owner};
 
+#[cfg(test)]
+mod consistency;
 mod keep;
 mod list;
 mod search;
@@ -91,8 +95,9 @@ impl KnowledgeStore for SqliteStore {
         let question = self.vectoring.question(query).await;
         let tenant = self.tenant(scope).await?;
         let (scope, query) = (scope.clone(), query.clone());
+        let index = Arc::clone(tenant.vectors());
         tenant
-            .scan(move |conn| search::search(conn, &scope, &query, question, now))
+            .scan(move |conn| search::search(conn, &index, &scope, (&query, question), now))
             .await
     }
 

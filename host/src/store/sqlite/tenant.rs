@@ -19,6 +19,7 @@ use super::erase;
 use super::migrate;
 use super::rows::{Sql, from_u64, to_u64};
 use super::services;
+use super::vector_index::{Keeper, VectorIndex};
 use super::working;
 use super::writer::{self, Counters, WalState, WriteQueue, WriteTx};
 use crate::error::{Error, Result};
@@ -60,6 +61,7 @@ pub(super) struct Tenant {
     directory: RwLock<Arc<Directory>>,
     wal: WalState,
     working: working::Cache,
+    vectors: Arc<VectorIndex>,
     /// Open to writes but while the file is rewritten.
     gate: Arc<Gate<()>>,
     gone: AtomicBool,
@@ -100,13 +102,15 @@ impl Tenant {
         id: TenantId,
         dir: &Path,
         settings: &OpenSettings,
-        queue: WriteQueue,
+        (queue, keeper): (WriteQueue, &Keeper),
     ) -> Result<Self> {
         if !dir.join("state.db").exists() {
             return Err(Error::not_found("tenant", id.to_string()));
         }
         let conn = prepare(dir, settings)?;
         writer::watch_log(&conn);
+        let vectors = VectorIndex::new(keeper);
+        vectors.watch(&conn).during("watching knowledge")?;
         let counters = conn
             .query_row(
                 "SELECT (SELECT coalesce(max(position), 0) FROM events), (SELECT count(*) FROM scheduled)",
@@ -138,6 +142,7 @@ impl Tenant {
             directory: RwLock::new(directory),
             wal: WalState::default(),
             working: working::Cache::default(),
+            vectors,
             gate: Arc::default(),
             gone: AtomicBool::new(false),
         })
@@ -168,13 +173,15 @@ impl Tenant {
         Ok(written.1)
     }
 
-    /// Rewrite the file so that nothing of removed rows is left in it. Writes of this tenant wait, and no
-    /// writer thread with them.
+    /// Rewrite the file so that nothing of removed rows is left in it, nor in memory. Writes of this tenant
+    /// wait, and no writer thread with them.
     pub(super) async fn compact(&self) -> Result<()> {
         let closed = Arc::clone(&self.gate).write_owned().await;
         let database = self.database.clone();
+        let vectors = Arc::clone(&self.vectors);
         let run = move || {
             let _closed = closed;
+            vectors.forget();
             erase::compact(&database)
         };
         tokio::task::spawn_blocking(run)
@@ -253,6 +260,11 @@ impl Tenant {
     /// What was lately read and written of working memory.
     pub(super) fn working(&self) -> &working::Cache {
         &self.working
+    }
+
+    /// Its vectors in memory.
+    pub(super) fn vectors(&self) -> &Arc<VectorIndex> {
+        &self.vectors
     }
 
     /// Its place in the checkpointer's work.

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::datadir::DataDir;
 use super::tenant::{self, OpenSettings, Tenant};
+use super::vector_index::Keeper;
 use super::writer::{Health, Writers};
 use crate::error::{Error, Result};
 use crate::id::TenantId;
@@ -19,6 +20,7 @@ use crate::id::TenantId;
 pub(super) struct Tenants {
     data: Arc<DataDir>,
     writers: Arc<Writers>,
+    keeper: Keeper,
     health: Arc<Health>,
     settings: OpenSettings,
     open_max: usize,
@@ -69,7 +71,7 @@ impl Tenants {
     /// None open yet.
     pub(super) fn new(
         data: Arc<DataDir>,
-        writers: Arc<Writers>,
+        (writers, keeper): (Arc<Writers>, Keeper),
         health: Arc<Health>,
         settings: OpenSettings,
         open_max: usize,
@@ -77,6 +79,7 @@ impl Tenants {
         Self {
             data,
             writers,
+            keeper,
             health,
             settings,
             open_max: open_max.max(1),
@@ -148,7 +151,8 @@ impl Tenants {
         let dir = self.data.tenant(id);
         let settings = self.settings.clone();
         let queue = self.writers.queue(id);
-        tokio::task::spawn_blocking(move || Tenant::open(id, &dir, &settings, queue))
+        let keeper = self.keeper.clone();
+        tokio::task::spawn_blocking(move || Tenant::open(id, &dir, &settings, (queue, &keeper)))
             .await
             .map_err(|e| Error::internal("opening a tenant", e))?
             .map(Arc::new)

@@ -12,26 +12,35 @@ use crate::memory::embed;
 /// is told by its first ones.
 pub(super) const QUERY_WORDS_MAX: usize = 32;
 
-/// The FTS5 expression that finds rows with any of the words of `text`; none without words.
-pub(super) fn any_of(text: &str) -> Option<String> {
+/// The different words of `text`, as FTS5 takes them.
+pub(super) fn quoted(text: &str) -> Vec<String> {
     let mut seen = HashSet::new();
-    let words: Vec<String> = embed::words(text)
+    embed::words(text)
         .filter(|word| seen.insert(word.clone()))
         .take(QUERY_WORDS_MAX)
         .map(|word| format!("\"{word}\""))
-        .collect();
+        .collect()
+}
+
+/// The FTS5 expression that finds rows with any of the words of `text`; none without words.
+pub(super) fn any_of(text: &str) -> Option<String> {
+    let words = quoted(text);
     (!words.is_empty()).then(|| words.join(" OR "))
 }
 
 /// As [`any_of`], in rows whose `domain` column is the [`number`] of one of `domains`.
 pub(super) fn any_of_within(domains: &[String], text: &str) -> Option<String> {
-    let words = any_of(text)?;
+    Some(within(domains, &any_of(text)?))
+}
+
+/// What `words` finds, in rows whose `domain` column is the [`number`] of one of `domains`.
+pub(super) fn within(domains: &[String], words: &str) -> String {
     let domains: Vec<String> = domains
         .iter()
         .map(|domain| format!("\"{}\"", number(domain)))
         .collect();
     let domains = domains.join(" OR ");
-    Some(format!("(domain : ({domains})) AND (- domain : ({words}))"))
+    format!("(domain : ({domains})) AND (- domain : ({words}))")
 }
 
 /// The number that stands for a domain in an index of words: digits, which no stemmer touches. Two

@@ -50,6 +50,14 @@ async fn an_entry_is_remembered_found_and_forgotten_by_its_owner() {
     let hits = ann.post("/v1/memory/knowledge/search", &query).await.ok();
     assert_eq!(column(&hits, "id"), std::slice::from_ref(&id));
     assert!(hits["items"][0]["score"].as_f64().unwrap() > 0.0);
+    assert_eq!(hits["items"][0]["why"], Value::Null, "was not asked for");
+    let query = json!({ "text": "where is the lamp?", "explain": true });
+    let hits = ann.post("/v1/memory/knowledge/search", &query).await.ok();
+    for list in ["words", "vector"] {
+        let place = &hits["items"][0]["why"][list];
+        assert_eq!(place["rank"], 1, "{list}");
+        assert!(place["score"].as_f64().unwrap() > 0.0, "{list}");
+    }
     let list = "/v1/memory/knowledge?tag=house&metadata=%7B%22floor%22%3A-1%7D";
     assert_eq!(
         column(&ann.get(list).await.ok(), "id"),

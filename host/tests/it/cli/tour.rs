@@ -264,6 +264,12 @@ fn recall(tenant: &Client<'_>) {
     let lamp = own(&["remember", "The lamp is in the cellar.", "--tag", "house"]);
     let id = tenant.says(&lamp, &["kno_"]).trim().to_owned();
     tenant.says(&own(&["search", "where is the lamp?"]), &["cellar", &id]);
+    let explained = own(&["search", "where is the lamp?", "--explain"]);
+    tenant.says(&explained, &["WORDS", "VECTOR", "#1 ", &id]);
+    tenant.says(
+        &own(&["search", "lamp", "--offset", "1"]),
+        &["nothing fits"],
+    );
     tenant.json(&own(&["list", "--tag", "house"]), "/items/0/id", &id);
     tenant.says(&["memory", "list"], &["nothing is known"]);
     tenant.says(

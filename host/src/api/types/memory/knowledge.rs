@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::events::Json;
 use crate::id::{CustomerId, TurnId, UserId};
 use crate::memory::{
-    Found, Hit, Imported, KnowledgeItem, KnowledgeRecord, NewEntry, SearchMode, Visibility,
+    Found, Hit, Imported, KnowledgeItem, KnowledgeRecord, NewEntry, Place, SearchMode, Visibility,
+    Why,
 };
 
 /// An entry to remember.
@@ -168,6 +169,48 @@ pub struct KnowledgeView {
     /// How well it fits, 0 to 1; only of what was searched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+    /// Why it was found; only of a search that asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<WhyView>,
+}
+
+/// Why an entry was found: its place in each list. In a hybrid search the score comes of the two ranks: a list
+/// gives 61 / (60 + rank) halves.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WhyView {
+    /// Among entries with the words; the score is BM25's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<PlaceView>,
+    /// Among entries by likeness; the score is the cosine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector: Option<PlaceView>,
+}
+
+/// A place in a list.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+pub struct PlaceView {
+    /// 1 for the first.
+    pub rank: u32,
+    /// The list's own score.
+    pub score: f64,
+}
+
+impl From<Place> for PlaceView {
+    fn from(place: Place) -> Self {
+        Self {
+            rank: place.rank,
+            score: place.score,
+        }
+    }
+}
+
+impl From<Why> for WhyView {
+    fn from(why: Why) -> Self {
+        Self {
+            words: why.words.map(Into::into),
+            vector: why.vector.map(Into::into),
+        }
+    }
 }
 
 impl From<KnowledgeItem> for KnowledgeView {
@@ -196,14 +239,17 @@ impl From<KnowledgeItem> for KnowledgeView {
             created: item.created,
             updated: item.updated,
             score: None,
+            why: None,
         }
     }
 }
 
-impl From<Hit> for KnowledgeView {
-    fn from(hit: Hit) -> Self {
+impl KnowledgeView {
+    /// What was found, with the reason where it is asked for.
+    pub(crate) fn of_hit(hit: Hit, explain: bool) -> Self {
         Self {
             score: Some(hit.score),
+            why: explain.then(|| hit.why.into()),
             ..hit.item.into()
         }
     }
@@ -219,10 +265,14 @@ pub struct FoundView {
     pub shortfall: Option<String>,
 }
 
-impl From<Found> for FoundView {
-    fn from(found: Found) -> Self {
+impl FoundView {
+    /// What was found, with the reasons where they are asked for.
+    pub(crate) fn of(found: Found, explain: bool) -> Self {
+        let hits = found.hits.into_iter();
         Self {
-            items: found.hits.into_iter().map(Into::into).collect(),
+            items: hits
+                .map(|hit| KnowledgeView::of_hit(hit, explain))
+                .collect(),
             shortfall: found.shortfall.map(|shortfall| shortfall.to_string()),
         }
     }
@@ -269,6 +319,9 @@ pub struct SearchRequest {
     /// Hits that score at least this, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
+    /// Say of each hit why it was found.
+    #[serde(default)]
+    pub explain: bool,
 }
 
 /// A page of an export.

@@ -1,18 +1,25 @@
-//! Searching semantic memory: by words (BM25), by vectors (exact cosine), or both with ranks fused.
+//! Searching semantic memory: by words (BM25), by vectors (cosine), or both with ranks fused.
 //!
-//! Both ways read the same rows: those in a domain that the scope sees, not expired, past the filters.
+//! Vectors are asked in memory (see [`super::super::vector_index`]), or in the rows while that is being made.
+//!
+//! Both ways find the same rows: those in a domain that the scope sees, not expired, past the filters.
 //! So what a user cannot see takes no place in a list and never crowds out what he can. One thing of
-//! other users is felt: how rare a word is, BM25 counts over the whole tenant.
+//! other users is felt: how much a rare word counts, BM25 looks at the whole tenant for that.
 //!
 //! Scores are 0 to 1 and mean, by mode: *vector*, the cosine; *keyword*, BM25 as a share of the best
 //! hit's; *hybrid*, the fused ranks as a share of what an entry that is first in both lists gets (first in
-//! one list alone is 0.5). A hit's score does not depend on the page it is on.
+//! one list alone is 0.5). A hit's score does not depend on the page it is on, but for pages of a hybrid
+//! search beyond [`USUAL_DEPTH`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use rusqlite::{Connection, Row, ToSql};
-use serde_json::Value;
+use rusqlite::{Connection, ToSql};
 
+use super::super::embedding::{self, Question};
+use super::super::rows::Sql as _;
+use super::super::vector_index::{Answer, Most, Query, VectorIndex, numbers};
+use super::COLUMNS;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::identity::TenantScope;
@@ -22,27 +29,29 @@ use crate::memory::{
     Shortfall,
 };
 
-use super::super::embedding::{self, Question};
-use super::super::rows::{Sql as _, to_json};
-use super::super::visibility::domains_seen;
-use super::super::words;
-use super::COLUMNS;
+mod allowed;
+mod by_words;
+mod ranks;
 
-/// How deep each list is fused: all that any page can show, so that pages never contradict one another.
+pub(super) use allowed::has_members;
+#[cfg(test)]
+pub(super) use by_words::{RARE_ROWS_MAX, words_sql};
+
+use allowed::{ALLOWED, Allowed};
+use by_words::by_words;
+use ranks::{Scored, best_first, together};
+
+/// How deep each list is fused for the first pages: one place deeper adds less than a hundredth to a score,
+/// and a search takes the longer the deeper it goes.
+const USUAL_DEPTH: usize = 64;
+/// How deep each list is fused for pages further on: all that any page can show.
 const DEPTH: usize = (SEARCH_OFFSET_MAX + SEARCH_LIMIT_MAX) as usize;
-/// The constant of reciprocal rank fusion, as in the paper that proposed it (Cormack 2009).
-const FUSION_K: f64 = 60.0;
 /// Cosines up to here are the embedder's collisions: of pairs of unrelated texts, 19 in 20 stay under
 /// 0.125 (measured over random words).
 const NOISE_COSINE: f32 = 0.1;
-
-/// Rows that a search may find. Parameters 1 to 9 are [`Allowed::params`].
-const ALLOWED: &str = "k.domain IN (?1, ?2, ?3) AND (k.expires_ms IS NULL OR k.expires_ms > ?4)
-     AND (?5 IS NULL OR k.source = ?5)
-     AND (?6 IS NULL OR k.updated_ms >= ?6) AND (?7 IS NULL OR k.updated_ms < ?7)
-     AND (?8 IS NULL OR NOT EXISTS (SELECT value FROM json_each(?8) EXCEPT SELECT value FROM json_each(k.tags)))
-     AND (k.valid_from_ms IS NULL OR k.valid_from_ms <= ?9)
-     AND (k.valid_until_ms IS NULL OR k.valid_until_ms > ?9)";
+/// How often a search is begun anew because entries that it found changed under it. After that the rows
+/// alone are asked, at one moment.
+const ATTEMPTS_MAX: u32 = 3;
 
 /// A row's number and how good it is, the best first.
 type Ranked = Vec<(i64, f64)>;
@@ -50,215 +59,216 @@ type Ranked = Vec<(i64, f64)>;
 /// The best hits first.
 pub(super) fn search(
     conn: &Connection,
+    index: &Arc<VectorIndex>,
     scope: &TenantScope,
-    query: &KnowledgeQuery,
-    question: Question,
+    (query, question): (&KnowledgeQuery, Question),
     now: Timestamp,
 ) -> Result<Found> {
-    let allowed = Allowed::of(scope, query, now)?;
-    let by_words = || by_words(conn, &allowed, &query.text).during("searching knowledge by words");
-    let by_vector = |vector: &Embedding| {
-        by_vector(conn, &allowed, &question.embedder, vector)
-            .during("searching knowledge by vector")
+    let (vector, shortfall) = match (query.mode, question.vector) {
+        (SearchMode::Keyword, _) => (None, None),
+        (SearchMode::Vector, vector) => (Some(vector?), None),
+        (SearchMode::Hybrid, Ok(vector)) => (Some(vector), None),
+        (SearchMode::Hybrid, Err(error)) => (None, Some(Shortfall::WordsOnly(error.to_string()))),
     };
-    let mut shortfall = None;
-    let ranked = match (query.mode, question.vector) {
-        (SearchMode::Keyword, _) => shares_of_best(by_words()?),
-        (SearchMode::Vector, vector) => by_vector(&vector?)?,
-        (SearchMode::Hybrid, Ok(vector)) => fused(&[by_words()?, by_vector(&vector)?]),
-        (SearchMode::Hybrid, Err(error)) => {
-            shortfall = Some(Shortfall::WordsOnly(error.to_string()));
-            fused(&[by_words()?, Vec::new()])
-        }
+    let search = Search {
+        conn,
+        index,
+        query,
+        allowed: Allowed::of(scope, query, now)?,
+        embedder: question.embedder,
+        vector,
     };
-    if shortfall.is_none() && query.mode != SearchMode::Keyword {
-        let behind = embedding::is_behind(conn).during("looking for missing vectors")?;
-        shortfall = behind.then_some(Shortfall::NotAllEmbedded);
-    }
-    let least = query.min_score.unwrap_or(0.0);
-    let hits: Result<Vec<Hit>> = ranked
-        .into_iter()
-        .filter(|(_, score)| *score >= least)
-        .skip(query.offset as usize)
-        .take(query.limit as usize)
-        .filter_map(|(n, score)| {
-            let item = load(conn, n).transpose()?;
-            Some(item.map(|item| Hit { item, score }))
-        })
-        .collect();
+    let hits = search.hits()?;
+    let looked_at_vectors = shortfall.is_none() && search.vector.is_some();
+    let behind =
+        looked_at_vectors && embedding::is_behind(conn).during("looking for missing vectors")?;
     Ok(Found {
-        hits: hits?,
-        shortfall,
+        hits,
+        shortfall: shortfall.or(behind.then_some(Shortfall::NotAllEmbedded)),
     })
 }
 
-/// What a scope and a query let through.
-struct Allowed {
-    domains: [String; 3],
-    now_ms: i64,
-    source: Option<String>,
-    since_ms: Option<i64>,
-    until_ms: Option<i64>,
-    tags: Option<String>,
-    as_of_ms: i64,
-    metadata: Option<serde_json::Map<String, Value>>,
+/// One search.
+struct Search<'a> {
+    conn: &'a Connection,
+    index: &'a Arc<VectorIndex>,
+    query: &'a KnowledgeQuery,
+    allowed: Allowed,
+    embedder: Arc<str>,
+    /// None if vectors are not looked at.
+    vector: Option<Embedding>,
 }
 
-impl Allowed {
-    fn of(scope: &TenantScope, query: &KnowledgeQuery, now: Timestamp) -> Result<Self> {
-        let tags = (!query.tags.is_empty()).then(|| to_json(&query.tags));
-        let metadata = query
-            .metadata
-            .as_ref()
-            .map(|wanted| wanted.read("metadata"));
-        Ok(Self {
-            domains: domains_seen(scope),
-            now_ms: now.0,
-            source: query.source.clone(),
-            since_ms: query.since.map(|at| at.0),
-            until_ms: query.until.map(|at| at.0),
-            tags: tags.transpose()?,
-            as_of_ms: query.as_of.unwrap_or(now).0,
-            metadata: metadata.transpose()?,
-        })
+/// What the index gave, and to which question.
+struct FromMemory {
+    question: Query,
+    answer: Answer,
+}
+
+impl Search<'_> {
+    fn hits(&self) -> Result<Vec<Hit>> {
+        for _ in 0..ATTEMPTS_MAX {
+            let memory = self.ask_memory().during("searching vectors in memory")?;
+            if let Some(hits) = self.run(memory)? {
+                return Ok(hits);
+            }
+        }
+        Ok(self.run(None)?.unwrap_or_default())
     }
 
-    /// The parameters of [`ALLOWED`], and one more.
-    fn params<'a>(&'a self, tenth: &'a dyn ToSql) -> [&'a dyn ToSql; 10] {
-        let [private, customer, tenant] = &self.domains;
-        [
-            private,
-            customer,
-            tenant,
-            &self.now_ms,
-            &self.source,
-            &self.since_ms,
-            &self.until_ms,
-            &self.tags,
-            &self.as_of_ms,
-            tenth,
-        ]
+    /// None if there is nothing to ask, or nobody to answer.
+    fn ask_memory(&self) -> rusqlite::Result<Option<FromMemory>> {
+        let Some(vector) = &self.vector else {
+            return Ok(None);
+        };
+        let question = Query::new(vector.values());
+        let most = Most {
+            keep: self.depth(),
+            least: NOISE_COSINE,
+        };
+        let seen = self.allowed.seen(self.query);
+        let answer = self
+            .index
+            .search(self.conn, &self.embedder, &question, &seen, most)?;
+        Ok(answer.map(|answer| FromMemory { question, answer }))
     }
 
-    /// Whether the metadata in a column has all members that are wanted.
-    fn has_metadata(&self, row: &Row<'_>, column: usize) -> rusqlite::Result<bool> {
-        match &self.metadata {
-            None => Ok(true),
-            Some(wanted) => Ok(has_members(row.get_ref(column)?.as_str()?, wanted)),
+    /// How deep each list is read.
+    fn depth(&self) -> usize {
+        let end = (self.query.offset + self.query.limit) as usize;
+        match self.query.mode {
+            SearchMode::Keyword | SearchMode::Vector => end,
+            SearchMode::Hybrid if end <= USUAL_DEPTH => USUAL_DEPTH,
+            SearchMode::Hybrid => DEPTH,
         }
     }
-}
 
-/// Whether a JSON object has all these members.
-pub(super) fn has_members(object: &str, wanted: &serde_json::Map<String, Value>) -> bool {
-    let Ok(found) = serde_json::from_str::<serde_json::Map<String, Value>>(object) else {
-        return false;
-    };
-    wanted
-        .iter()
-        .all(|(name, value)| found.get(name).is_some_and(|found| same(found, value)))
-}
+    /// The hits, all read at one moment; none if one changed since the index gave it.
+    fn run(&self, memory: Option<FromMemory>) -> Result<Option<Vec<Hit>>> {
+        let snapshot = self
+            .conn
+            .unchecked_transaction()
+            .during("beginning to search")?;
+        let near = memory.iter().flat_map(|memory| &memory.answer.near);
+        let versions: HashMap<i64, i64> = near.map(|near| (near.n, near.version)).collect();
+        let words = match self.query.mode {
+            SearchMode::Vector => Vec::new(),
+            SearchMode::Keyword | SearchMode::Hybrid => {
+                let text = &self.query.text;
+                by_words(self.conn, self.index, &self.allowed, text, self.depth())
+                    .during("searching knowledge by words")?
+            }
+        };
+        let vector = match (memory, &self.vector) {
+            (Some(memory), _) => self.with_aside(memory),
+            (None, Some(vector)) => self.by_rows(vector),
+            (None, None) => Ok(Vec::new()),
+        };
+        let vector = vector.during("searching knowledge by vector")?;
+        let page = self.page(together(self.query.mode, words, vector), &versions);
+        drop(snapshot);
+        page
+    }
 
-/// Whether two JSON values are equal, numbers by value: 1 and 1.0 are.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+    /// The nearest of memory, and of the rows that it left aside.
+    fn with_aside(&self, memory: FromMemory) -> rusqlite::Result<Ranked> {
+        let FromMemory { question, answer } = memory;
+        let near = answer.near.into_iter();
+        let mut found: Ranked = near
+            .map(|near| (near.n, f64::from(near.similarity).min(1.0)))
+            .collect();
+        let sql = format!(
+            "SELECT v.vector, k.metadata FROM knowledge k CROSS JOIN knowledge_vectors v ON v.n = k.n
+             WHERE v.embedder = ?10 AND k.n = ?11 AND {ALLOWED}"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        for n in answer.aside {
+            let ten = self.allowed.params(&self.embedder);
+            let params: Vec<&dyn ToSql> = ten.into_iter().chain([&n as &dyn ToSql]).collect();
+            let mut rows = statement.query(&params[..])?;
+            let Some(row) = rows.next()? else {
+                continue;
+            };
+            let vector = numbers(row.get_ref(0)?.as_blob()?);
+            if vector.len() == question.dims() && self.allowed.has_metadata(row, 1)? {
+                let similarity = question.similarity(&vector);
+                if similarity > NOISE_COSINE {
+                    found.push((n, f64::from(similarity).min(1.0)));
+                }
+            }
         }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
+        best_first(&mut found);
+        found.truncate(self.depth());
+        Ok(found)
+    }
+
+    /// From the rows alone: a scan of all that the scope sees.
+    fn by_rows(&self, wanted: &Embedding) -> rusqlite::Result<Ranked> {
+        let sql = format!(
+            "SELECT k.n, v.vector, k.metadata
+             FROM knowledge k CROSS JOIN knowledge_vectors v ON v.n = k.n
+             WHERE v.embedder = ?10 AND {ALLOWED}"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(&self.allowed.params(&self.embedder)[..])?;
+        let mut found: Ranked = Vec::new();
+        while let Some(row) = rows.next()? {
+            let cosine = wanted.cosine_to_bytes(row.get_ref(1)?.as_blob()?);
+            if let Some(cosine) = cosine
+                && cosine > NOISE_COSINE
+                && self.allowed.has_metadata(row, 2)?
+            {
+                found.push((row.get(0)?, f64::from(cosine).min(1.0)));
+            }
         }
-        _ => a == b,
+        best_first(&mut found);
+        found.truncate(self.depth());
+        Ok(found)
+    }
+
+    /// The page of the list; none if one of it is not what the index knew.
+    fn page(&self, list: Vec<Scored>, versions: &HashMap<i64, i64>) -> Result<Option<Vec<Hit>>> {
+        let least = self.query.min_score.unwrap_or(0.0);
+        let page = list
+            .into_iter()
+            .filter(|scored| scored.score >= least)
+            .skip(self.query.offset as usize)
+            .take(self.query.limit as usize);
+        let mut hits = Vec::new();
+        for Scored { n, score, why } in page {
+            let item = self.load(n)?;
+            let version = item.as_ref().map(|item| item.version as i64);
+            if versions.get(&n).is_some_and(|seen| version != Some(*seen)) {
+                return Ok(None);
+            }
+            hits.extend(item.map(|item| Hit { item, score, why }));
+        }
+        Ok(Some(hits))
+    }
+
+    /// The entry of this row, if it may be found.
+    fn load(&self, n: i64) -> Result<Option<KnowledgeItem>> {
+        let sql = format!("SELECT {COLUMNS} FROM knowledge k WHERE k.n = ?10 AND {ALLOWED}");
+        super::one(self.conn, &sql, &self.allowed.params(&n))
     }
 }
 
-fn by_words(conn: &Connection, allowed: &Allowed, text: &str) -> rusqlite::Result<Ranked> {
-    let Some(expression) = words::any_of_within(&allowed.domains, text) else {
-        return Ok(Vec::new());
-    };
-    let mut statement = conn.prepare_cached(&words_sql())?;
-    let mut rows = statement.query(&allowed.params(&expression)[..])?;
-    let mut found = Vec::new();
-    while found.len() < DEPTH
-        && let Some(row) = rows.next()?
-    {
-        if allowed.has_metadata(row, 2)? {
-            found.push((row.get(0)?, row.get(1)?));
-        }
-    }
-    Ok(found)
-}
-
-/// Words first, as CROSS JOIN says: left to itself SQLite asks for the words anew for each row of the
-/// domain, which takes minutes where this takes milliseconds.
-pub(super) fn words_sql() -> String {
-    format!(
-        "SELECT k.n, -bm25(knowledge_words, 0.0, 1.0, 1.0), k.metadata
-         FROM knowledge_words CROSS JOIN knowledge k ON k.n = knowledge_words.rowid
-         WHERE knowledge_words MATCH ?10 AND {ALLOWED} ORDER BY 2 DESC, 1"
-    )
-}
-
-fn by_vector(
+/// As [`search`], by the rows alone: what an index must agree with.
+#[cfg(test)]
+pub(super) fn search_rows(
     conn: &Connection,
-    allowed: &Allowed,
-    embedder: &str,
-    wanted: &Embedding,
-) -> rusqlite::Result<Ranked> {
-    let sql = format!(
-        "SELECT k.n, v.vector, k.metadata
-         FROM knowledge k CROSS JOIN knowledge_vectors v ON v.n = k.n
-         WHERE v.embedder = ?10 AND {ALLOWED}"
-    );
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query(&allowed.params(&embedder)[..])?;
-    let mut found: Ranked = Vec::new();
-    while let Some(row) = rows.next()? {
-        let cosine = wanted.cosine_to_bytes(row.get_ref(1)?.as_blob()?);
-        if let Some(cosine) = cosine
-            && cosine > NOISE_COSINE
-            && allowed.has_metadata(row, 2)?
-        {
-            found.push((row.get(0)?, f64::from(cosine).min(1.0)));
-        }
-    }
-    best_first(&mut found);
-    found.truncate(DEPTH);
-    Ok(found)
-}
-
-/// Reciprocal rank fusion.
-fn fused(lists: &[Ranked]) -> Ranked {
-    let most = lists.len() as f64 / (FUSION_K + 1.0);
-    let mut scores: HashMap<i64, f64> = HashMap::new();
-    for list in lists {
-        for (rank, (n, _)) in list.iter().enumerate() {
-            *scores.entry(*n).or_default() += 1.0 / (FUSION_K + 1.0 + rank as f64) / most;
-        }
-    }
-    let mut fused: Ranked = scores.into_iter().collect();
-    best_first(&mut fused);
-    fused
-}
-
-fn shares_of_best(mut list: Ranked) -> Ranked {
-    let best = list.first().map_or(1.0, |(_, score)| *score);
-    for (_, score) in &mut list {
-        *score = if best > 0.0 { *score / best } else { 1.0 };
-    }
-    list
-}
-
-/// The best first, of equals the oldest.
-fn best_first(list: &mut Ranked) {
-    list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-}
-
-/// The entry of this row; none if it was removed meanwhile.
-fn load(conn: &Connection, n: i64) -> Result<Option<KnowledgeItem>> {
-    let sql = format!("SELECT {COLUMNS} FROM knowledge k WHERE k.n = ?1");
-    super::one(conn, &sql, &[&n])
+    index: &Arc<VectorIndex>,
+    scope: &TenantScope,
+    (query, question): (&KnowledgeQuery, Question),
+    now: Timestamp,
+) -> Result<Vec<Hit>> {
+    let search = Search {
+        conn,
+        index,
+        query,
+        allowed: Allowed::of(scope, query, now)?,
+        embedder: question.embedder,
+        vector: question.vector.ok(),
+    };
+    Ok(search.run(None)?.unwrap_or_default())
 }

@@ -6,11 +6,14 @@ use rusqlite::Connection;
 
 use super::super::embedding::{Question, Vectoring};
 use super::super::testing::{identity, plan, scope, tenant_db};
-use super::search::{search, words_sql};
+use super::super::vector_index::{Keeper, VECTOR_BYTES_MAX, VectorIndex};
+use super::search::{RARE_ROWS_MAX, search, words_sql};
 use super::*;
 use crate::error::Error;
 use crate::memory::embed::{OFFLINE_NAME, Offline, embed};
-use crate::memory::{Hit, KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode};
+use crate::memory::{
+    Hit, KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Why,
+};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -81,7 +84,9 @@ fn search_at(
         embedder: OFFLINE_NAME.into(),
         vector: Ok(embed(&query.text)),
     };
-    let found = search(conn, scope, query, question, now).unwrap();
+    // Made anew for each search, as nobody tells it of changes.
+    let index = VectorIndex::new(&Keeper::start(VECTOR_BYTES_MAX).unwrap().0);
+    let found = search(conn, &index, scope, (query, question), now).unwrap();
     assert_eq!(found.shortfall, None);
     found.hits
 }
@@ -401,6 +406,72 @@ fn another_users_rows_crowd_nothing_out() {
         let found = found(&conn, "acme/ann", &ask("lamp", mode));
         assert_eq!(found, ["one lamp among other things"], "{mode:?}");
     }
+}
+
+#[test]
+fn common_words_rank_only_where_rare_ones_find_too_little() {
+    let conn = tenant_db();
+    let common = RARE_ROWS_MAX + 50;
+    for i in 0..common {
+        let text = match i {
+            0 => "the red lamp of Norway".to_owned(),
+            1 => "the Norway ferry".to_owned(),
+            i if i % 2 == 0 => format!("the red lamp {i}"),
+            i => format!("the red table {i}"),
+        };
+        put(&conn, &entry("/", Visibility::Tenant, "", &text)).unwrap();
+    }
+    // However often others write it, a word is as rare for me as it was.
+    for i in 0..common {
+        let text = format!("Norway {i}");
+        put(
+            &conn,
+            &entry("acme/mallory", Visibility::Private, "", &text),
+        )
+        .unwrap();
+    }
+    let check = |text: &str, limit: u32, expected: &[&str]| {
+        let query = KnowledgeQuery {
+            limit,
+            ..ask(text, SearchMode::Keyword)
+        };
+        assert_eq!(found(&conn, "/", &query), expected, "{text}, {limit}");
+    };
+    check("the Norway", 1, &["the Norway ferry"]);
+    let both = ["the Norway ferry", "the red lamp of Norway"];
+    check("the red Norway", 2, &both);
+    check("the red lamp of Norway", 1, &["the red lamp of Norway"]);
+    let many = |text: &str| found(&conn, "/", &ask(text, SearchMode::Keyword)).len();
+    assert_eq!(many("the Norway"), 100, "filled with the common word");
+    assert_eq!(many("red lamp"), 100);
+    assert_eq!(
+        many("nowhere the"),
+        100,
+        "a word that nobody has stands in no way"
+    );
+}
+
+#[test]
+fn a_hit_says_why_it_was_found() {
+    let conn = tenant_db();
+    for text in ["a red lamp", "a green lamp", "an office"] {
+        put(&conn, &entry("/", Visibility::Tenant, "", text)).unwrap();
+    }
+    let why = |mode| -> Vec<(Option<u32>, Option<u32>)> {
+        let hits = search_at(&conn, &scope("/"), &ask("green lamp", mode), NOW);
+        let ranks = |why: Why| (why.words.map(|p| p.rank), why.vector.map(|p| p.rank));
+        hits.into_iter().map(|hit| ranks(hit.why)).collect()
+    };
+    let both = [(Some(1), Some(1)), (Some(2), Some(2))];
+    assert_eq!(why(SearchMode::Hybrid), both);
+    assert_eq!(
+        why(SearchMode::Keyword),
+        both.map(|(words, _)| (words, None))
+    );
+    assert_eq!(
+        why(SearchMode::Vector),
+        both.map(|(_, vector)| (None, vector))
+    );
 }
 
 fn rows(conn: &Connection, table: &str) -> i64 {

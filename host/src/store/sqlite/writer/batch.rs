@@ -148,6 +148,7 @@ impl Worker {
                 fate
             }
         };
+        tenant.vectors().settle();
         for ran in ran {
             (ran.reply)(&fate);
         }

@@ -16,6 +16,7 @@ use crate::store::sqlite::datadir::DataDir;
 use crate::store::sqlite::rows::Sql;
 use crate::store::sqlite::tenant::OpenSettings;
 use crate::store::sqlite::tenants::Tenants;
+use crate::store::sqlite::vector_index::{Keeper, VECTOR_BYTES_MAX};
 
 struct NoBus;
 
@@ -53,7 +54,8 @@ impl Bench {
             check: false,
             embedder: "none".into(),
         };
-        let tenants = Tenants::new(data, Arc::clone(&writers), health, settings, 1);
+        let (keeper, _) = Keeper::start(VECTOR_BYTES_MAX).unwrap();
+        let tenants = Tenants::new(data, (Arc::clone(&writers), keeper), health, settings, 1);
         let id = TenantId::generate();
         tenants.create(id).unwrap();
         Self {

@@ -7,10 +7,12 @@ use warren::error::Error;
 use warren::events::{Json, NewEvent};
 use warren::id::{AgentName, CustomerId, KeyName, Label, UserId};
 use warren::identity::TenantScope;
-use warren::memory::{Episode, Erased, Role, Subject, Visibility, WorkingKey, WorkingSpace};
+use warren::memory::{
+    Episode, Erased, Role, SearchMode, Subject, Visibility, WorkingKey, WorkingSpace,
+};
 use warren::turn::Effect;
 
-use super::{agent, entry, put};
+use super::{agent, ask, entry, found, put};
 use crate::store::helpers::identity;
 use crate::store::{Fixture, event, sqlite_fixture};
 
@@ -140,12 +142,25 @@ async fn values(f: &Fixture) -> Vec<&'static str> {
     there
 }
 
+/// Whose entries a search finds.
+async fn searched(f: &Fixture) -> Vec<&'static str> {
+    let mut there = Vec::new();
+    for (who, word) in PEOPLE {
+        let texts = found(f, &f.person("/"), &ask(word, SearchMode::Vector)).await;
+        if texts.iter().any(|text| text == word) {
+            there.push(who);
+        }
+    }
+    there
+}
+
 async fn check(of: Subject, gone: usize, left: &[&str]) {
     let (f, _store) = sqlite_fixture().await;
     fill(&f).await;
     let dir = f.dir.as_ref().unwrap().path();
     assert_eq!(values(&f).await.len(), PEOPLE.len(), "in the cache now");
     assert_eq!(found_in(dir).len(), PEOPLE.len());
+    assert_eq!(searched(&f).await.len(), PEOPLE.len(), "in the index now");
     let erased = f.eraser.erase(&client(&f), &of).await.unwrap();
     let each = gone as u64;
     let expected = Erased {
@@ -178,6 +193,7 @@ async fn check(of: Subject, gone: usize, left: &[&str]) {
         left,
         "{of:?}: a read after it sees nothing"
     );
+    assert_eq!(searched(&f).await, left, "{of:?}: nor does a search");
     let again = f.eraser.erase(&client(&f), &of).await.unwrap();
     let nothing = Erased {
         working_shared: 1,

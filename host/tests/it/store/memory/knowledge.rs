@@ -1,7 +1,10 @@
 //! Semantic memory.
 
+use serde_json::json;
 use warren::clock::Clock;
-use warren::memory::{KnowledgeWrite, SearchMode, Visibility};
+use warren::memory::{
+    Hit, IMPORT_RECORDS_MAX, KnowledgeRecord, KnowledgeWrite, SearchMode, Visibility,
+};
 use warren::turn::{CommitOutcome, Effect, Read};
 
 use super::{HOSTILE, ask, entry, found, put};
@@ -15,6 +18,7 @@ on_every_store![
     a_read_that_changed_is_told,
     an_entry_is_gone_at_its_time,
     tenants_share_no_knowledge,
+    a_crowd_next_door_changes_nothing,
     a_query_is_words_whatever_it_holds,
 ];
 
@@ -188,6 +192,52 @@ async fn an_entry_is_gone_at_its_time(f: &Fixture) {
         .await
         .unwrap();
     assert_eq!(got, None);
+}
+
+/// 25,000 entries of another tenant, all of which fit the question better.
+async fn a_crowd_next_door_changes_nothing(f: &Fixture) {
+    const CROWD: usize = 25_000;
+    let bolt = f.neighbour("bolt").await;
+    for number in 0..20 {
+        let write = entry(
+            f,
+            "/",
+            Visibility::Tenant,
+            &format!("a lamp, number {number}"),
+        );
+        f.apply(&f.person("/"), vec![put(write)]).await;
+    }
+    let before = hits(f).await;
+    let records: Vec<KnowledgeRecord> = (0..CROWD)
+        .map(|number| {
+            let record = json!({ "content": format!("lamp {number}"), "visibility": "tenant" });
+            serde_json::from_value(record).unwrap()
+        })
+        .collect();
+    for batch in records.chunks(IMPORT_RECORDS_MAX) {
+        let batch = batch.to_vec();
+        bolt.keeper
+            .import(&bolt.scope, batch, f.clock.now())
+            .await
+            .unwrap();
+    }
+    for (mode, hits) in MODES.iter().zip(hits(&bolt).await) {
+        assert!(!hits.is_empty(), "the crowd is there, {mode:?}");
+    }
+    assert_eq!(hits(f).await, before);
+    assert!(before.iter().all(|hits| !hits.is_empty()));
+}
+
+/// What is found for a lamp, in each mode.
+async fn hits(f: &Fixture) -> Vec<Vec<Hit>> {
+    let mut hits = Vec::new();
+    for mode in MODES {
+        let (scope, now) = (f.person("/"), f.clock.now());
+        let query = ask("lamp", mode);
+        let found = f.knowledge.search(&scope, &query, now).await.unwrap();
+        hits.push(found.hits);
+    }
+    hits
 }
 
 async fn tenants_share_no_knowledge(f: &Fixture) {
