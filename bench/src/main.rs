@@ -21,6 +21,7 @@ mod memory;
 mod quality;
 mod sample;
 mod sandbox;
+mod search;
 mod table;
 
 use table::Row;
@@ -28,7 +29,7 @@ use table::Row;
 /// A group of rows: its name on the command line and what measures it.
 type Group = (&'static str, fn() -> Result<Vec<Row>>);
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("sandbox", sandbox::rows),
     ("cold", cold::rows),
     ("durable", durable::rows),
@@ -37,6 +38,7 @@ const GROUPS: [Group; 8] = [
     ("memory", memory::rows),
     ("backlog", backlog::rows),
     ("quality", quality::rows),
+    ("search", search::rows),
 ];
 
 fn main() -> Result<()> {
