@@ -38,7 +38,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         let tasks = TaskTracker::new();
         let app = Arc::clone(&bench.host.app);
         let serving = stop.clone();
-        tasks.spawn(async move { warren::api::serve(listener, app, serving).await });
+        tasks.spawn(async move { warren::api::serve(listener, app, None, serving).await });
         let posts = publish_rows(&bench, &tasks, address, &key).await?;
         let streams = stream_rows(&bench, &tasks, address, &key, &scope).await?;
         stop.cancel();

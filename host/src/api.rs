@@ -30,6 +30,7 @@ mod error;
 mod event_definitions;
 mod events;
 mod extract;
+mod front;
 mod graph;
 mod health;
 mod keys;
@@ -49,7 +50,7 @@ mod tokens;
 mod turns;
 pub mod types;
 
-pub use serve::serve;
+pub use serve::{Certificate, serve};
 
 use auth::{Lately, Revocations};
 use error::{ApiError, Code};
@@ -100,6 +101,11 @@ pub fn router(app: Arc<App>) -> Router {
         // Bodies are limited where they are read, each by its own named limit.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(front::cors(&api.app.front))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&api),
+            front::guard,
+        ))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), edge::edge))
         .with_state(api)
 }

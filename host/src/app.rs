@@ -28,6 +28,10 @@ pub use crate::sandbox::intake::Accepted;
 use crate::telemetry::Metrics;
 use crate::turn::{DeliveryStore, TurnStore};
 
+mod front;
+
+pub use front::{FRONT_NAMES_MAX, Front, HttpSettings};
+
 /// Takes what people upload: checks, compiles and describes it. Idempotent by digest.
 #[async_trait]
 pub trait Uploads: Send + Sync {
@@ -99,6 +103,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// How the embedder does.
     pub embedding: Arc<Progress>,
+    /// Whom the host answers.
+    pub front: Front,
     /// What a client may ask for.
     pub limits: ApiLimits,
 }

@@ -212,7 +212,7 @@ mod tests {
         let global: Vec<String> = global
             .map(|argument| argument.get_id().to_string())
             .collect();
-        assert_eq!(global, ["url", "key", "admin_key", "json"]);
+        assert_eq!(global, ["url", "key", "admin_key", "ca", "json"]);
         for command in root.get_subcommands() {
             check(command, &global);
         }

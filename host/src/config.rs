@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::{AdminKey, ApiLimits};
+use crate::app::{AdminKey, ApiLimits, Front, HttpSettings};
 use crate::dispatch::DispatchLimits;
 use crate::embedders::{EMBEDDER_KEY_VARIABLE, EmbedderKey, EmbedderSettings};
 use crate::error::{Error, Result};
@@ -49,6 +49,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What the host says of itself.
     pub log: LogSettings,
+    /// Who is answered, and over which wire.
+    pub http: HttpSettings,
     /// What a client may ask for.
     pub api: ApiLimits,
     /// How uploads are checked and compiled.
@@ -83,6 +85,7 @@ impl Default for Config {
             data_dir: PathBuf::from(DATA_DIR),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
             log: LogSettings::default(),
+            http: HttpSettings::default(),
             api: ApiLimits::default(),
             intake: IntakeSettings::default(),
             sandbox: SandboxLimits::default(),
@@ -178,10 +181,21 @@ pub struct Loaded {
 }
 
 impl Config {
+    /// Whom a host of these settings answers.
+    ///
+    /// # Errors
+    /// `Invalid` that names the setting.
+    pub fn front(&self) -> Result<Front> {
+        self.http.front(self.listen)
+    }
+
     /// What a host of these settings is made of.
-    #[must_use]
-    pub fn into_settings(self, admin_key: AdminKey) -> HostSettings {
-        HostSettings {
+    ///
+    /// # Errors
+    /// As [`Self::front`].
+    pub fn into_settings(self, admin_key: AdminKey) -> Result<HostSettings> {
+        Ok(HostSettings {
+            front: self.front()?,
             data_dir: self.data_dir,
             admin_key,
             issuers: self.issuers,
@@ -194,7 +208,7 @@ impl Config {
             embedder: self.memory.embedder,
             api: self.api,
             registry: self.registry,
-        }
+        })
     }
 
     /// Put the settings together, `defaults` below everything.
@@ -223,6 +237,7 @@ impl Config {
         config.memory.embedder.key = key.map(EmbedderKey::new).transpose()?;
         // Built for its mistakes: the start is the time to hear of them.
         config.memory.embedder.build()?;
+        config.front()?;
         Ok(Loaded { config, notes })
     }
 }

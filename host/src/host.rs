@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{AdminKey, ApiLimits, App, Health, Uploads};
+use crate::app::{AdminKey, ApiLimits, App, Front, Health, Uploads};
 use crate::bus::local::LocalBus;
 use crate::bus::{Bus, Feed};
 use crate::clock::Clock;
@@ -65,6 +65,8 @@ pub struct HostSettings {
     pub retention: RetentionSettings,
     /// What makes the vectors of knowledge. It takes the place of the store's.
     pub embedder: EmbedderSettings,
+    /// Whom the host answers.
+    pub front: Front,
     /// What a client may ask for.
     pub api: ApiLimits,
     /// How the catalogue of services is run.
@@ -85,6 +87,7 @@ impl HostSettings {
             store: SqliteSettings::default(),
             retention: RetentionSettings::default(),
             embedder: EmbedderSettings::default(),
+            front: Front::default(),
             api: ApiLimits::default(),
             registry: RegistrySettings::default(),
         }
@@ -159,6 +162,7 @@ impl Host {
             issuers: settings.issuers,
             admin_key: settings.admin_key,
             embedding: Arc::clone(&progress),
+            front: settings.front,
             limits: settings.api,
         };
         let app = app(&store, outside);
@@ -220,6 +224,7 @@ struct Outside {
     issuers: Issuers,
     admin_key: AdminKey,
     embedding: Arc<Progress>,
+    front: Front,
     limits: ApiLimits,
 }
 
@@ -254,6 +259,7 @@ fn app(store: &Arc<SqliteStore>, outside: Outside) -> App {
         health: Arc::new(Health::default()),
         metrics: Arc::new(Metrics::default()),
         embedding: outside.embedding,
+        front: outside.front,
         limits: outside.limits,
     }
 }

@@ -14,8 +14,11 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -25,8 +28,10 @@ use crate::app::{ApiLimits, App};
 use crate::error::{Error, Result};
 
 mod patience;
+mod tls;
 
 use patience::Patience;
+pub use tls::Certificate;
 
 /// Requests at once on one HTTP/2 connection.
 const HTTP2_STREAMS_MAX: u32 = 256;
@@ -34,27 +39,35 @@ const HTTP2_STREAMS_MAX: u32 = 256;
 /// would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serve `app` on `listener` until `shutdown`, then let requests finish. Streams end at once, and what
+/// Serve `app` on `listener`, over TLS if there is a certificate, until `shutdown`, then let requests finish. Streams end at once, and what
 /// does not finish within the limit of a request is cut.
 ///
 /// # Errors
-/// `Internal` if the listener's address cannot be read.
+/// `Internal` if the listener's address cannot be read, or TLS cannot be set up.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
+    certificate: Option<Arc<Certificate>>,
     shutdown: CancellationToken,
 ) -> Result<()> {
     let address = listener
         .local_addr()
         .map_err(|e| Error::internal("reading the address of the listener", e))?;
-    tracing::info!(%address, "listening");
-    let server = Arc::new(Server::new(Arc::clone(&app)));
+    tracing::info!(%address, tls = certificate.is_some(), "listening");
+    let acceptor = certificate
+        .as_ref()
+        .map(Certificate::acceptor)
+        .transpose()?;
+    let server = Arc::new(Server::new(Arc::clone(&app), acceptor));
     let connections = TaskTracker::new();
+    if let Some(certificate) = certificate {
+        connections.spawn(certificate.watch(shutdown.clone()));
+    }
     server.accept(&listener, &connections, &shutdown).await;
     drop(listener);
     app.health.drain();
     connections.close();
-    if tokio::time::timeout(app.limits.request, connections.wait())
+    if timeout(app.limits.request, connections.wait())
         .await
         .is_err()
     {
@@ -86,14 +99,16 @@ struct Server {
     router: Router,
     builder: Builder<TokioExecutor>,
     permits: Arc<Semaphore>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Server {
-    fn new(app: Arc<App>) -> Self {
+    fn new(app: Arc<App>, tls: Option<TlsAcceptor>) -> Self {
         Self {
             router: super::router(Arc::clone(&app)),
             builder: builder(&app.limits),
             permits: Arc::new(Semaphore::new(app.limits.connections_max)),
+            tls,
             app,
         }
     }
@@ -133,6 +148,23 @@ impl Server {
         // Answers are small: waiting to fill a packet would only add latency.
         let _ = socket.set_nodelay(true);
         self.app.metrics.connection_opened();
+        let socket = Patience::new(socket, self.app.limits.write_stall);
+        match &self.tls {
+            None => self.talk(socket, held).await,
+            // A client has as long to agree on keys as it has for the head of a request.
+            Some(tls) => match timeout(self.app.limits.header_read, tls.accept(socket)).await {
+                Ok(Ok(socket)) => self.talk(socket, held).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a connection could not be secured"),
+                Err(_elapsed) => tracing::debug!("a client was too slow to secure a connection"),
+            },
+        }
+        self.app.metrics.connection_closed();
+    }
+
+    async fn talk<S>(&self, socket: S, held: Held)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = self
             .router
             .clone()
@@ -141,10 +173,10 @@ impl Server {
                 request.extensions_mut().insert(held.clone());
                 request
             });
-        let socket = TokioIo::new(Patience::new(socket, self.app.limits.write_stall));
-        let connection = self
-            .builder
-            .serve_connection_with_upgrades(socket, TowerToHyperService::new(service));
+        let connection = self.builder.serve_connection_with_upgrades(
+            TokioIo::new(socket),
+            TowerToHyperService::new(service),
+        );
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
@@ -156,7 +188,6 @@ impl Server {
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection broke");
         }
-        self.app.metrics.connection_closed();
     }
 }
 

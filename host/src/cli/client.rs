@@ -4,13 +4,14 @@
 //! the [`Connection`] alone: redirects are not followed. Knows no resource; those are in the commands.
 
 use std::fmt::Write as _;
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use ureq::http::{self, HeaderMap, Method, StatusCode};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::connection::{self, Connection};
 use super::failure::{Exit, Failure, Result};
@@ -186,6 +187,16 @@ impl Client {
         if connection::is_local(&connection.url) {
             config = config.proxy(None);
         }
+        if let Some(pem) = &connection.ca {
+            let trusted: Vec<Certificate<'static>> = parse_pem(pem)
+                .filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                    _ => None,
+                })
+                .collect();
+            let roots = RootCerts::new_with_certs(&trusted);
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
         Self {
             agent: config.build().new_agent(),
             connection,
@@ -306,6 +317,12 @@ impl Client {
     fn unsent(&self, error: &ureq::Error, wait: Duration) -> Failure {
         let url = &self.connection.url;
         match error {
+            ureq::Error::Rustls(_) => Failure::of(Exit::Unreachable, format!("{url}: {error}"))
+                .hint("name who signed its certificate with --ca or WARREN_CA"),
+            ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                Failure::of(Exit::Unreachable, format!("{url}: {cause}"))
+                    .hint("name who signed its certificate with --ca or WARREN_CA")
+            }
             ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve)
             | ureq::Error::HostNotFound
             | ureq::Error::ConnectionFailed

@@ -14,6 +14,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Result};
@@ -61,6 +63,15 @@ pub(crate) struct ConnectionArgs {
         help_heading = "Connection"
     )]
     pub(crate) admin_key: Option<String>,
+    /// PEM file of the authorities that the host's certificate is trusted by, in place of the public ones
+    #[arg(
+        long,
+        global = true,
+        env = "WARREN_CA",
+        value_name = "FILE",
+        help_heading = "Connection"
+    )]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// What `warren dev` leaves for the other commands.
@@ -140,6 +151,8 @@ pub(crate) struct Connection {
     pub(crate) admin_key: Option<String>,
     /// Who said so, for messages.
     pub(crate) from: String,
+    /// Certificates that are trusted in place of the public authorities', in PEM.
+    pub(crate) ca: Option<Vec<u8>>,
 }
 
 impl Connection {
@@ -150,6 +163,7 @@ impl Connection {
             key: credentials.key.clone(),
             admin_key: credentials.admin_key.clone(),
             from: file.display().to_string(),
+            ca: None,
         }
     }
 
@@ -179,7 +193,20 @@ impl Connection {
             key: args.key.clone().or(key),
             admin_key: args.admin_key.clone().or(admin_key),
             from,
+            ca: args.ca.as_deref().map(authorities).transpose()?,
         })
+    }
+}
+
+/// A file of certificates, of which there must be one at least.
+fn authorities(file: &Path) -> Result<Vec<u8>> {
+    let pem = fs::read(file).map_err(|error| Failure::file("read", file, &error))?;
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(Ok(_)) => Ok(pem),
+        _ => Err(
+            Failure::usage(format!("{} holds no certificate in PEM", file.display()))
+                .hint("give the certificate of whoever signed the host's, or the host's own"),
+        ),
     }
 }
 
@@ -271,6 +298,7 @@ mod tests {
             url: url.map(str::to_owned),
             key: key.map(str::to_owned),
             admin_key: None,
+            ca: None,
         }
     }
 

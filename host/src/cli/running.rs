@@ -41,9 +41,16 @@ impl Running {
         let address = listener
             .local_addr()
             .map_err(|error| Failure::new(format!("cannot read the address: {error}")))?;
+        let front = config.front()?;
+        let certificate = front.tls.as_ref().map(api::Certificate::read).transpose()?;
+        let scheme = if certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let key = OperatorKey::resolve(&config.data_dir, config.admin_key.as_ref())?;
         let mut host = Host::open(
-            config.clone().into_settings(key.hash()),
+            config.clone().into_settings(key.hash())?,
             Arc::new(SystemClock),
         )
         .map_err(|error| unopened(error, &config.data_dir))?;
@@ -53,10 +60,11 @@ impl Running {
         let serving = TaskTracker::new().spawn(api::serve(
             listener,
             Arc::clone(&host.app),
+            certificate,
             shutdown.clone(),
         ));
         Ok(Self {
-            url: format!("http://{address}"),
+            url: format!("{scheme}://{address}"),
             fresh_key: key.into_fresh(),
             host,
             shutdown,

@@ -91,8 +91,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     runtime()?.block_on(async {
         let mut signals = StopSignals::listen()?;
         let listener = running::listen(config.listen).await?;
-        if !config.listen.ip().is_loopback() {
-            tracing::warn!("keys travel in the clear: put something that speaks TLS in front");
+        if !config.listen.ip().is_loopback() && config.front()?.tls.is_none() {
+            tracing::warn!("keys travel in the clear: set http.tls_certificate and http.tls_key, or put something \
+                 that speaks TLS in front");
         }
         let running = Running::start(&config, listener).await?;
         ready(&running, &context.console)?;

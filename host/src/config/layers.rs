@@ -12,7 +12,8 @@ use super::{EMBEDDER_KEY_VARIABLE, OPERATOR_KEY_VARIABLE, nearest};
 /// What all variables begin with.
 const PREFIX: &str = "WARREN_";
 /// Variables that commands read, and secrets: what is no setting of a file.
-const COMMAND_VARIABLES: [&str; 5] = [
+const COMMAND_VARIABLES: [&str; 6] = [
+    "WARREN_CA",
     "WARREN_URL",
     "WARREN_KEY",
     OPERATOR_KEY_VARIABLE,
@@ -159,7 +160,12 @@ fn parse(below: &Value, text: &str) -> Option<Value> {
         Value::Integer(_) => text.parse().ok().map(Value::Integer),
         Value::Float(_) => text.parse().ok().map(Value::Float),
         Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
-        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+        Value::Array(_) => {
+            let items = text.split(',').map(str::trim);
+            let items = items.filter(|item| !item.is_empty());
+            Some(items.map(Value::from).collect::<Vec<_>>().into())
+        }
+        Value::Datetime(_) | Value::Table(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@ mod calls;
 mod catalog;
 mod discovery;
 mod events;
+mod front;
 mod graph;
 mod harness;
 mod isolation;

@@ -22,12 +22,13 @@ pub(crate) enum Code {
     Unavailable,
     CallTimeout,
     StorageFull,
+    Misdirected,
 }
 
 impl Code {
     /// All of them, for the table in the documentation and its test.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthenticated,
@@ -45,6 +46,7 @@ impl Code {
         Self::Unavailable,
         Self::CallTimeout,
         Self::StorageFull,
+        Self::Misdirected,
     ];
 
     /// Status, code and title.
@@ -99,6 +101,11 @@ impl Code {
                 "storage_full",
                 "No room to store it",
             ),
+            Self::Misdirected => (
+                S::MISDIRECTED_REQUEST,
+                "misdirected",
+                "The request is for another host",
+            ),
         }
     }
 
@@ -116,6 +123,7 @@ impl Code {
             S::TOO_MANY_REQUESTS => Self::Exhausted,
             S::SERVICE_UNAVAILABLE => Self::Unavailable,
             S::INSUFFICIENT_STORAGE => Self::StorageFull,
+            S::MISDIRECTED_REQUEST => Self::Misdirected,
             status if status.is_client_error() => Self::Malformed,
             _ => Self::Internal,
         }

@@ -144,6 +144,7 @@ mod tests {
             key: None,
             admin_key: None,
             from: "the default".to_owned(),
+            ca: None,
         };
         let check = |status: u16, exit: Exit, hint: &str| {
             let body = br#"{"title":"T","detail":"D","code":"c","request_id":"r1"}"#;

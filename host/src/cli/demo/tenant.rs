@@ -96,5 +96,6 @@ fn client(url: &str, key: Option<&str>, admin_key: Option<&str>) -> Client {
         key: key.map(str::to_owned),
         admin_key: admin_key.map(str::to_owned),
         from: "this process".to_owned(),
+        ca: None,
     })
 }

@@ -35,6 +35,7 @@ fn client(credentials: &Credentials) -> Client {
         key: credentials.key.clone(),
         admin_key: credentials.admin_key.clone(),
         from: "this process".to_owned(),
+        ca: None,
     })
 }
 

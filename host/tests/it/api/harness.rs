@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use warren::api;
-use warren::app::{Accepted, AdminKey, ApiLimits, App, Health, Uploads};
+use warren::app::{Accepted, AdminKey, ApiLimits, App, Front, Health, Uploads};
 use warren::bus::Feed;
 use warren::bus::local::LocalBus;
 use warren::clock::{Clock, SimClock, Timestamp};
@@ -62,6 +62,7 @@ pub(super) struct Host {
 #[derive(Default)]
 pub(super) struct Setup {
     pub(super) limits: ApiLimits,
+    pub(super) front: Front,
     /// No event is ever announced to streams.
     pub(super) deaf: bool,
     /// Whose tokens are taken.
@@ -101,7 +102,10 @@ impl Host {
         };
         let given = (setup.limits, dispatcher.hosted(), setup.issuers);
         let app = app(&store, time, feed, given);
-        let app = Arc::new(app);
+        let app = Arc::new(App {
+            front: setup.front,
+            ..app
+        });
         app.health.set_recovered();
         Self {
             clock,
@@ -534,6 +538,7 @@ fn app(
         health: Arc::new(Health::default()),
         metrics: Arc::new(Metrics::default()),
         embedding: Progress::new(&Offline::default()),
+        front: Front::default(),
         limits,
     }
 }

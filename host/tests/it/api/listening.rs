@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -27,13 +27,22 @@ pub(super) async fn listen(limits: ApiLimits) -> Listening {
         limits,
         ..Setup::default()
     };
+    listen_with(setup, None).await
+}
+
+pub(super) async fn listen_with(
+    setup: Setup,
+    certificate: Option<Arc<api::Certificate>>,
+) -> Listening {
     let host = Host::with(setup).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let mut server = JoinSet::new();
     let (app, until) = (Arc::clone(&host.app), shutdown.clone());
-    server.spawn(async move { api::serve(listener, app, until).await.unwrap() });
+    server.spawn(async move {
+        api::serve(listener, app, certificate, until).await.unwrap();
+    });
     Listening {
         host,
         address,
@@ -55,7 +64,7 @@ impl Listening {
 }
 
 /// All that comes until the host closes the connection.
-async fn rest(socket: &mut TcpStream) -> String {
+pub(super) async fn rest(socket: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     // A reset is an end as well.
     let _ = socket.read_to_end(&mut bytes).await;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -160,6 +161,47 @@ fn cli_the_whole_tour_works_over_a_served_host() {
     let (_, refused) = tenant.run(4, &["agents"]);
     assert!(refused.contains("hint:"), "{refused}");
     operator.says(&["tenants"], &["no tenants"]);
+    host.stop(Signal::TERM);
+}
+
+#[test]
+fn cli_commands_reach_a_host_over_tls_that_they_are_told_to_trust() {
+    let place = Place::new();
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let file = |name: &str, text: String| {
+        std::fs::write(place.0.path().join(name), text).unwrap();
+        name.to_owned()
+    };
+    let mut command = place.command();
+    command
+        .args(["serve", "--data-dir", "data"])
+        .env("WARREN_HTTP_TLS_CERTIFICATE", file("chain.pem", cert.pem()))
+        .env(
+            "WARREN_HTTP_TLS_KEY",
+            file("key.pem", signing_key.serialize_pem()),
+        );
+    let mut host = Host::spawn(&mut command);
+    let ready = host.json_line();
+    let url = text(&ready, "/url");
+    assert!(url.starts_with("https://"), "{url}");
+    let variables = vec![
+        ("WARREN_URL", url),
+        ("WARREN_ADMIN_KEY", text(&ready, "/admin_key")),
+    ];
+    let stranger = Client {
+        place: &place,
+        variables: variables.clone(),
+    };
+    let (_, refused) = stranger.run(3, &["tenants"]);
+    assert!(refused.contains("hint:"), "{refused}");
+    let trusting = Client {
+        variables: [variables, vec![("WARREN_CA", "chain.pem".to_owned())]].concat(),
+        ..stranger
+    };
+    trusting.says(&["tenants", "create", "acme"], &["acme"]);
+    let (_, none) = trusting.run(2, &["tenants", "--ca", "key.pem"]);
+    assert!(none.contains("holds no certificate"), "{none}");
     host.stop(Signal::TERM);
 }
 
