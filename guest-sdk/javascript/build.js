@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-import { LINES } from "./src/stack.js";
+import { inSources, LINES } from "./src/stack.js";
 
 const SDK = dirname(fileURLToPath(import.meta.url));
 /** Where the agent is unless package.json says so in `warren.agent`. */
@@ -29,12 +29,12 @@ async function main(dir) {
   const project = projectOf(dir);
   const esbuild = await tool(project, "esbuild");
   const { componentize } = await tool(project, "componentize-qjs");
-  const source = await bundle(esbuild, project);
+  const { source, runs } = await bundle(esbuild, project);
   const out = join(dir, OUT, `${project.name}.wasm`);
   mkdirSync(dirname(out), { recursive: true });
   writeFileSync(join(dir, OUT, `${project.name}.js`), source);
   rmSync(out, { force: true });
-  writeFileSync(out, await frozen(componentize, source));
+  writeFileSync(out, await frozen(componentize, source, runs));
   console.log(out);
 }
 
@@ -71,11 +71,20 @@ async function tool(project, name) {
   throw new Stop(EXIT.tool, `${name} is not installed in ${project.dir}`);
 }
 
+/** Its modules would be missed in a turn; better here, with the line. */
+const noNode = {
+  name: "no-node",
+  setup({ onResolve }) {
+    const text = "there is no Node.js in a component: what the host offers is on `ctx`, and `crypto`, `Date` and `console` are there";
+    onResolve({ filter: /^node:/ }, () => ({ errors: [{ text }] }));
+  },
+};
+
 async function bundle(esbuild, project) {
   const agent = JSON.stringify(`./${project.entry}`);
   const sdk = JSON.stringify(join(SDK, "src/component.js"));
-  const entry = `import { component } from ${sdk};\nimport agent from ${agent};\n` +
-    `export const { describe, handle } = component(agent);\n`;
+  const entry = `import { component } from ${sdk};\nimport * as agent from ${agent};\n` +
+    `export const { describe, handle } = component(agent.default);\n`;
   try {
     const built = await esbuild.build({
       stdin: { contents: entry, resolveDir: project.dir, sourcefile: "warren-entry.js" },
@@ -88,9 +97,11 @@ async function bundle(esbuild, project) {
       conditions: ["import"],
       target: "es2022",
       charset: "utf8",
-      keepNames: true,
       treeShaking: true,
       external: ["warren:*", "wasi:*"],
+      plugins: [noNode],
+      // `component` says it in words of ours.
+      logOverride: { "import-is-undefined": "silent" },
       // One copy, whether the project has the SDK in a directory of its own or as a link.
       alias: { "warren-agent": join(SDK, "src/index.js") },
       sourcemap: "external",
@@ -98,7 +109,8 @@ async function bundle(esbuild, project) {
       logLevel: "warning",
     });
     const [map, code] = [".map", ".js"].map((end) => built.outputFiles.find(({ path }) => path.endsWith(end)).text);
-    return `${code}\nglobalThis[Symbol.for(${JSON.stringify(LINES)})] = ${JSON.stringify(runsOf(JSON.parse(map), project))};\n`;
+    const runs = runsOf(JSON.parse(map), project);
+    return { runs, source: `${code}\nglobalThis[Symbol.for(${JSON.stringify(LINES)})] = ${JSON.stringify(runs)};\n` };
   } catch (error) {
     // esbuild has told what and where.
     if (error.errors) throw new Stop(EXIT.sources, "");
@@ -146,12 +158,14 @@ function decoded(segment) {
   return numbers;
 }
 
-async function frozen(componentize, jsSource) {
+async function frozen(componentize, jsSource, runs) {
   try {
     const made = await componentize({ witPath: join(SDK, "wit"), world: "agent", jsSource, sync: true, stubWasi: true });
     return made.component;
   } catch (error) {
-    throw new Stop(EXIT.sources, `the agent does not start: ${error.message}`);
+    // Only the last of the toolchain's words are about the agent.
+    const words = inSources(error.message, runs).replace(/^[^]*module evaluation: /, "").trim();
+    throw new Stop(EXIT.sources, `the agent does not start: ${words}`);
   }
 }
 

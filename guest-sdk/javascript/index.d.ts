@@ -42,7 +42,7 @@ export interface EventType<Data = unknown> {
   readonly topic: Topic;
   readonly type: string;
   readonly description?: string;
-  readonly schema?: object;
+  readonly schema?: object | string;
   /** There for the compiler only. */
   readonly _data?: Data;
 }
@@ -55,13 +55,13 @@ export interface EventType<Data = unknown> {
  * const Placed = event<Placed>("business-facts", "order.placed");
  * ```
  *
- * `description` and `schema` (a JSON schema of the payload) go to the manifest. The host checks payloads against the
- * schemas that the tenant registered, not against this one: check what you are given, or throw `Reject`.
+ * `description` and `schema` (a JSON schema of the payload, or the name of a registered one) go to the manifest. Check what
+ * you are given, or throw `Reject`.
  */
 export function event<Data = any>(
   topic: Topic,
   type: string,
-  options?: { description?: string; schema?: object },
+  options?: { description?: string; schema?: object | string },
 ): EventType<Data>;
 
 /** An event as a handler receives it. */
@@ -151,6 +151,10 @@ export interface Declaration {
   description?: string;
   /** The author's version, for people. */
   version?: string;
+  /** A shelf to find it on, words to find it by, and whose it is. */
+  category?: string;
+  tags?: readonly string[];
+  owner?: string;
   /** What it handles: `on(Type, handler)` and `answers(Request, Answer, handler)`. */
   handlers?: readonly Subscription[];
   /** What it publishes. Asks for `events:publish`. */
@@ -160,7 +164,15 @@ export interface Declaration {
   /** Whether it calls tool agents. Asks for `events:call`. */
   calls?: boolean;
   /** What it can do, by names that others look for. */
-  capabilities?: readonly { name: string; description?: string; consumes?: string; produces?: readonly string[] }[];
+  capabilities?: readonly {
+    name: string;
+    description?: string;
+    /** Names of the tasks that it carries out. */
+    tasks?: readonly string[];
+    /** Types of the events that ask for it, and that answer. */
+    consumes?: string | readonly string[];
+    produces?: string | readonly string[];
+  }[];
   settings?: {
     /** Wall clock of a turn in milliseconds, 1 to 300,000. Default 30,000. */
     timeoutMs?: number;
@@ -484,6 +496,11 @@ export interface Registry {
     limit?: number;
     after?: string;
   }): AgentInfo[];
+  /**
+   * Agents of this host and services that live elsewhere, by name; or, if a question is asked, what answers it best first:
+   * `discover("who can summarise a web page?")`. All that is given must match.
+   */
+  discover(query?: string | CatalogQuery): CatalogEntry[];
   getAgent(name: string): AgentInfo;
   /** Event types that match, by name; `actionable`: only those that some active agent consumes. */
   findEvents(query?: {
@@ -498,6 +515,52 @@ export interface Registry {
   getSchema(name: string, version?: number): { name: string; version: number; body: any };
   /** Check a value against a registered schema. Empty when it fits; at most 32. */
   validate(schema: string, value: unknown): { pointer: string; message: string }[];
+}
+
+export interface CatalogQuery {
+  /** The name, or `name:version`. */
+  id?: string;
+  /** Part of the name. */
+  name?: string;
+  kind?: "agent" | "tool" | "service" | "api" | "device" | "node";
+  category?: string;
+  /** All of them. */
+  tags?: string[];
+  /** A capability by name, and a task that one carries out. */
+  capability?: string;
+  task?: string;
+  consumes?: string;
+  produces?: string;
+  owner?: string;
+  state?: "active" | "degraded" | "unhealthy" | "paused" | "offline";
+  /** Words of its description and its capabilities, all of them. */
+  text?: string;
+  /** A question in plain words; such a list has no next page. */
+  about?: string;
+  /** Only agents of this host, or only what lives elsewhere. */
+  hosted?: boolean;
+  /** Those that are offline too. */
+  includeExpired?: boolean;
+  limit?: number;
+  after?: string;
+}
+
+/** An agent of this host, or a service that lives elsewhere. */
+export interface CatalogEntry {
+  readonly name: string;
+  readonly kind: string;
+  readonly hosted: boolean;
+  readonly state: string;
+  readonly owner?: string;
+  readonly description: string;
+  /** Where it is, if it lives elsewhere. */
+  readonly url?: string;
+  /** How well it answers the question, 0 to 1, if one was asked. */
+  readonly score?: number;
+  /** It in a few lines for a language model: what it can do, what to send, what comes back. */
+  readonly brief: string;
+  /** All that it says of itself, events written out with their schemas. */
+  readonly definition: Record<string, any>;
 }
 
 export interface AgentInfo {

@@ -10,7 +10,7 @@ import { parse, stringify } from "./json.js";
 
 const KINDS = ["tool", "worker", "planner", "agent"];
 const MEMBERS = [
-  "name", "kind", "description", "version", "handlers", "produces", "grants", "calls", "capabilities", "settings",
+  "name", "kind", "description", "version", "category", "tags", "owner", "handlers", "produces", "grants", "calls", "capabilities", "settings",
 ];
 const SETTINGS = { timeoutMs: "timeout_ms", concurrency: "concurrency", attempts: "attempts" };
 
@@ -128,8 +128,9 @@ function manifestOf(declared, handlers) {
     produces: produces.map(entryOf),
     grants: grantsOf(words),
   };
-  if (declared.version !== undefined) manifest.version = declared.version;
-  if (declared.capabilities) manifest.capabilities = declared.capabilities;
+  for (const member of ["version", "category", "tags", "owner", "capabilities"]) {
+    if (declared[member] !== undefined) manifest[member] = declared[member];
+  }
   if (declared.settings) manifest.settings = settingsOf(declared.settings);
   return manifest;
 }

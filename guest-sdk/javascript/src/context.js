@@ -8,6 +8,8 @@ import { parse, stringify } from "./json.js";
 
 const KEYS_MAX = 1000;
 const CALL_TIMEOUT_MS = 10_000;
+const NO_OPTIONS = Object.freeze({});
+const NO_FIELDS = Object.freeze([]);
 
 /** What a handler may do. Of no use after the handler. */
 export class Context {
@@ -15,15 +17,34 @@ export class Context {
 
   constructor(host) {
     this.#host = host;
-    this.working = new Working(host.working);
-    this.knowledge = new Knowledge(host.knowledge);
-    this.episodes = new Episodes(host.episodes);
-    this.procedures = new Procedures(host.procedures);
-    this.registry = new Registry(host.registry);
-    this.log = new Log(host.log);
   }
 
-  publish(type, data, options = {}) {
+  // Made when they are asked for: a handler uses two or three of them.
+  get working() {
+    return new Working(this.#host.working);
+  }
+
+  get knowledge() {
+    return new Knowledge(this.#host.knowledge);
+  }
+
+  get episodes() {
+    return new Episodes(this.#host.episodes);
+  }
+
+  get procedures() {
+    return new Procedures(this.#host.procedures);
+  }
+
+  get registry() {
+    return new Registry(this.#host.registry);
+  }
+
+  get log() {
+    return new Log(this.#host.log, NO_FIELDS);
+  }
+
+  publish(type, data, options = NO_OPTIONS) {
     const { events } = this.#host;
     const draft = draftOf(type, data, options);
     if (options.at !== undefined) return asked(events.publishAt, draft, instant(options.at));
@@ -37,8 +58,8 @@ export class Context {
 
   call(type, data, { timeoutMs = CALL_TIMEOUT_MS } = {}) {
     const name = typeof type === "string" ? type : type.type;
-    const answer = asked(this.#host.events.call, name, stringify(data, `the request \`${name}\``), timeoutMs);
-    return parse(answer, `the answer to \`${name}\``);
+    const answer = asked(this.#host.events.call, name, stringify(data, name), timeoutMs);
+    return parse(answer, name);
   }
 
   identity() {
@@ -79,11 +100,11 @@ class Working {
 
   get(key) {
     const text = asked(this.#host.get, key);
-    return text === null || text === undefined ? undefined : parse(text, `working memory \`${key}\``);
+    return text === null || text === undefined ? undefined : parse(text, key);
   }
 
   put(key, value, { ttlMs } = {}) {
-    asked(this.#host.put, key, stringify(value, `working memory \`${key}\``), ttlMs ?? null);
+    asked(this.#host.put, key, stringify(value, key), ttlMs ?? null);
   }
 
   update(key, change) {
@@ -105,7 +126,7 @@ class Working {
   }
 
   append(key, value) {
-    return asked(this.#host.append, key, stringify(value, `the item for \`${key}\``));
+    return asked(this.#host.append, key, stringify(value, key));
   }
 }
 
@@ -235,6 +256,21 @@ class Registry {
     return asked(this.#host.findAgents, wit).map(withManifest);
   }
 
+  discover(query = {}) {
+    const given = typeof query === "string" ? { about: query } : query;
+    const { id, name, kind, category, capability, task, consumes, produces, owner, state, text, about, hosted, after } = given;
+    const wit = {
+      ...nulls({ id, name, kind, category, capability, task, consumes, produces, owner, state, text, about, hosted, after }),
+      tags: given.tags ?? [],
+      includeExpired: given.includeExpired ?? false,
+      limit: given.limit ?? 100,
+    };
+    return asked(this.#host.discover, wit).map(({ definition, ...rest }) => ({
+      ...present(rest),
+      definition: parse(definition, `the definition of \`${rest.name}\``),
+    }));
+  }
+
   getAgent(name) {
     return withManifest(asked(this.#host.getAgent, name));
   }
@@ -259,7 +295,7 @@ class Log {
   #host;
   #fields;
 
-  constructor(host, fields = []) {
+  constructor(host, fields) {
     this.#host = host;
     this.#fields = fields;
   }
@@ -289,19 +325,27 @@ class Log {
   }
 
   write(level, message, fields) {
-    asked(this.#host.log, level, String(message), [...this.#fields, ...pairs(fields)]);
+    const own = fields === undefined ? this.#fields : [...this.#fields, ...pairs(fields)];
+    asked(this.#host.log, level, String(message), own);
   }
 }
 
+/** Written out: this is on the way of most turns. */
 function draftOf(type, data, options) {
-  const { subject, schema, correlation, session, goal, plan, task, replyTo, extensions } = options;
+  const { replyTo } = options;
   return {
     topic: type.topic,
     eventType: type.type,
-    data: stringify(data, `the payload of \`${type.type}\``),
-    ...nulls({ subject, schema, correlation, session, goal, plan, task }),
+    data: stringify(data, type.type),
+    subject: options.subject ?? null,
+    schema: options.schema ?? null,
+    correlation: options.correlation ?? null,
+    session: options.session ?? null,
+    goal: options.goal ?? null,
+    plan: options.plan ?? null,
+    task: options.task ?? null,
     replyTo: replyTo ? { topic: replyTo.topic, eventType: replyTo.type } : null,
-    extensions: pairs(extensions),
+    extensions: options.extensions === undefined ? [] : pairs(options.extensions),
   };
 }
 

@@ -35,15 +35,30 @@ export function entryOf({ topic, type, description, schema }) {
   return entry;
 }
 
-/** The event that a handler is given for one of the contract. */
+/** The event that a handler is given for one of the contract. Written out: this is on the way of every turn. */
 export function received(wit) {
-  const { eventType, data, replyTo, extensions, ...rest } = wit;
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null && value !== undefined));
+  const { replyTo, extensions } = wit;
   return {
-    ...given,
-    type: eventType,
-    data: parse(data, `the payload of \`${eventType}\``),
-    ...(replyTo ? { replyTo: { topic: replyTo.topic, type: replyTo.eventType } } : {}),
-    extensions: Object.fromEntries(extensions ?? []),
+    data: parse(wit.data, wit.eventType),
+    id: wit.id,
+    source: wit.source,
+    type: wit.eventType,
+    topic: wit.topic,
+    time: wit.time,
+    subject: wit.subject ?? undefined,
+    schema: wit.schema ?? undefined,
+    correlation: wit.correlation,
+    trace: wit.trace,
+    parent: wit.parent ?? undefined,
+    session: wit.session ?? undefined,
+    goal: wit.goal ?? undefined,
+    plan: wit.plan ?? undefined,
+    task: wit.task ?? undefined,
+    customer: wit.customer ?? undefined,
+    user: wit.user ?? undefined,
+    replyTo: replyTo ? { topic: replyTo.topic, type: replyTo.eventType } : undefined,
+    attempt: wit.attempt,
+    deadline: wit.deadline,
+    extensions: extensions?.length > 0 ? Object.fromEntries(extensions) : {},
   };
 }

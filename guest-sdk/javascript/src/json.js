@@ -8,27 +8,27 @@ import { JsonError } from "./errors.js";
 const LONG = /[0-9]{16}/;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 
-/** Read JSON text; `what` names it in the error. */
-export function parse(text, what = "the text") {
+/** Read JSON text; `of` names what it belongs to, a type of event or a key, in the error. */
+export function parse(text, of = "a value") {
   try {
     return LONG.test(text) ? new Reader(text).whole() : JSON.parse(text);
   } catch (cause) {
-    throw new JsonError(`${what} is not JSON: ${cause.message}`, { cause });
+    throw new JsonError(`${of}: not JSON: ${cause.message}`, { cause });
   }
 }
 
-/** Write a value as JSON text; `what` names it in the error. */
-export function stringify(value, what = "the value") {
-  const text = write(value, what);
-  if (text === undefined) throw new JsonError(`${what} has no form in JSON: ${typeof value}`);
+/** Write a value as JSON text; `of` names what it belongs to in the error. */
+export function stringify(value, of = "a value") {
+  const text = write(value, of);
+  if (text === undefined) throw new JsonError(`${of}: ${typeof value} has no form in JSON`);
   return text;
 }
 
-function write(value, what) {
+function write(value, of) {
   try {
     return JSON.stringify(value);
   } catch (cause) {
-    if (!/bigint/i.test(cause.message)) throw new JsonError(`${what}: ${cause.message}`, { cause });
+    if (!/bigint/i.test(cause.message)) throw new JsonError(`${of}: ${cause.message}`, { cause });
     return exact(value);
   }
 }

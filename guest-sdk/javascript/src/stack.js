@@ -9,18 +9,21 @@ const FRAME = /\(?[^\s()]*?:(\d+)(?::\d+)?\)?$/;
 
 /** The stack of an error with places in the sources; frames of the SDK are left out. */
 export function stackOf(error) {
-  const runs = globalThis[Symbol.for(LINES)];
-  const frames = String(error.stack ?? "").split("\n");
-  if (!runs) return frames.join("\n");
-  return frames.map((frame) => inSources(frame, runs)).filter(Boolean).join("\n");
+  return inSources(String(error.stack ?? ""), globalThis[Symbol.for(LINES)]);
 }
 
-function inSources(frame, runs) {
-  const found = FRAME.exec(frame);
-  if (!found) return frame;
+/** A text with the frames of a stack in it. */
+export function inSources(text, runs) {
+  if (!runs) return text;
+  return text.split("\n").map((line) => frame(line, runs)).filter((line) => line !== undefined).join("\n");
+}
+
+function frame(text, runs) {
+  const found = /^\s+at /.test(text) && FRAME.exec(text);
+  if (!found) return text;
   const line = Number(found[1]);
   const run = runs.find(([first, , , count]) => line >= first && line < first + count);
-  if (!run) return "";
+  if (!run) return undefined;
   const [first, file, from] = run;
-  return frame.replace(FRAME, `(${file}:${from + line - first})`);
+  return text.replace(FRAME, `(${file}:${from + line - first})`);
 }

@@ -159,6 +159,8 @@ test("the registry, the clock and the rest", () => {
   const turn = run((ctx) => {
     const { registry } = ctx;
     assert.deepEqual(registry.findAgents({ consumes: "double" }).map(({ name, manifest }) => [name, manifest.kind]), [["other", "tool"]]);
+    assert.deepEqual(registry.discover("who doubles?").map(({ name, definition }) => [name, definition.kind]), [["other", "tool"]]);
+    assert.deepEqual(registry.discover({ tags: ["odd"] }), []);
     assert.equal(registry.getAgent("other").status, "active");
     assert.deepEqual(registry.findEvents({ actionable: true }).map(({ type, consumers }) => [type, consumers]), [["double", ["other"]]]);
     assert.equal(refused(() => registry.getSchema("double")), "not-found");

@@ -21,7 +21,7 @@ def agent_of(handler, **more):
 
 
 def tool(name, handler):
-    made = Agent(name, kind="tool", grants=["working"])
+    made = Agent(name, kind="tool", description="Doubles.", grants=["working"])
     made.answers(Double, Doubled)(handler)
     return made
 
@@ -159,6 +159,8 @@ class Turns(unittest.TestCase):
         def handler(ctx, event):
             found = ctx.registry.find_agents(consumes="double")
             self.assertEqual([(one.name, one.manifest["kind"]) for one in found], [("other", "tool")])
+            self.assertEqual([one.name for one in ctx.registry.discover("who doubles?")], ["other"])
+            self.assertEqual(ctx.registry.discover(tags=["odd"]), [])
             self.assertEqual(ctx.registry.get_agent("other").status, "active")
             types = ctx.registry.find_events(actionable=True)
             self.assertEqual([(one.event_type, one.consumers) for one in types], [("double", ["other"])])

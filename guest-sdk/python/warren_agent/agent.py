@@ -12,7 +12,7 @@ from .context import Context
 from .errors import JsonError, NotFound, Reject, Seconds, millis
 from .event import Event, received
 from .grants import grants_of
-from .payload import EventType, Typed, event_type, write
+from .payload import EventType, Typed, event_type, fields_of, write
 
 _KINDS = ("tool", "worker", "planner", "agent")
 
@@ -36,6 +36,9 @@ class Agent:
         kind: str = "agent",
         description: str = "",
         version: Optional[str] = None,
+        category: Optional[str] = None,
+        tags: Iterable[str] = (),
+        owner: Optional[str] = None,
         produces: Iterable[Typed] = (),
         grants: Iterable[str] = (),
         calls: bool = False,
@@ -50,6 +53,7 @@ class Agent:
         self.kind = kind
         self.description = description
         self.version = version
+        self._found_by = {"category": category, "tags": list(tags), "owner": owner}
         self._produces = {_key(event_type(of)): event_type(of) for of in produces}
         self._wanted = [*grants_of(grants), *(["events:call"] if calls else [])]
         self._capabilities = list(capabilities)
@@ -107,7 +111,7 @@ class Agent:
             "grants": self.grants,
         }
         settings = {name: value for name, value in self._settings.items() if value is not None}
-        optional = {"version": self.version, "capabilities": self._capabilities, "settings": settings}
+        optional = {"version": self.version, **self._found_by, "capabilities": self._capabilities, "settings": settings}
         return {**manifest, **{name: value for name, value in optional.items() if value}}
 
     def describe(self) -> str:
@@ -136,7 +140,19 @@ class Agent:
             raise TypeError(f"the handler of `{kind.name}` is not a function")
         if self.handles(kind.topic, kind.name):
             raise ValueError(f"two handlers for `{kind.name}` on {kind.topic}")
+        if kind.cls is not None:
+            fields_of(kind.cls)
         self._handlers[_key(kind)] = (kind, handler)
+
+
+def agent_of(module: Any) -> Agent:
+    """The agent of a module."""
+    agents = {id(value): value for value in vars(module).values() if isinstance(value, Agent)}
+    if len(agents) != 1:
+        raise TypeError(
+            f"{module.__name__} has {len(agents)} agents at its top level, it must have one: agent = Agent(\"…\")"
+        )
+    return next(iter(agents.values()))
 
 
 def _done(value: Any, kind: EventType) -> Any:

@@ -6,11 +6,15 @@ wrong, 2 the project is, 3 a tool is missing.
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from .agent import agent_of
+from .errors import failure_of
 
 _SDK = Path(__file__).resolve().parent
 _OUT = "dist"
@@ -30,6 +34,7 @@ def main(directory: Path) -> Path:
     name, module = _project(directory)
     compiler = _compiler(directory)
     _check_syntax(directory)
+    _check_start(directory, module)
     out = directory / _OUT
     entry = out / "entry"
     entry.mkdir(parents=True, exist_ok=True)
@@ -41,9 +46,12 @@ def main(directory: Path) -> Path:
     command = [compiler, "-q", "-d", _SDK / "wit", "-w", "agent", "componentize", _ENTRY, "-s"]
     for path in (directory, _SDK.parent, entry):
         command += ["-p", path]
-    made = subprocess.run([*map(str, command), "-o", str(file)], cwd=directory, stdout=sys.stderr, check=False)
+    made = subprocess.run([*map(str, command), "-o", str(file)], cwd=directory, capture_output=True, text=True, check=False)
     if made.returncode != 0 or not file.is_file():
-        raise Stop(_SOURCES, f"the agent in {module}.py does not start: what Python says is above")
+        # Before and after the words about the agent there are some about the toolchain itself.
+        said = re.sub(r"^.*?AssertionError: |\n+(Caused by|Stack backtrace):.*", "", made.stderr, flags=re.S)
+        said = re.sub(r'File "/\d+/', 'File "', said)
+        raise Stop(_SOURCES, f"the agent in {module}.py does not start in a component:\n{said.rstrip()}")
     return file
 
 
@@ -78,6 +86,16 @@ def _compiler(directory: Path) -> str:
     if not found:
         raise Stop(_TOOL, "componentize-py is not installed")
     return found
+
+
+def _check_start(directory: Path, module: str) -> None:
+    """Start it here: what is wrong with most agents is wrong everywhere, and a component takes half a minute to tell."""
+    sys.path.insert(0, str(directory))
+    sys.dont_write_bytecode = True
+    try:
+        agent_of(importlib.import_module(module))
+    except Exception as error:
+        raise Stop(_SOURCES, f"the agent in {module}.py does not start: {failure_of(error).reason}") from None
 
 
 def _check_syntax(directory: Path) -> None:

@@ -11,18 +11,14 @@ from __future__ import annotations
 
 from . import process  # noqa: F401  (first: it replaces what others import)
 from .host import HOST, failed, plain
-from .agent import Agent
+from .agent import agent_of
 from .errors import failure_of
 
 
 def component(module):
     """The class that the toolchain looks for, around the agent of a module."""
-    agents = {id(value): value for value in vars(module).values() if isinstance(value, Agent)}
-    if len(agents) != 1:
-        raise TypeError(
-            f"{module.__name__} has {len(agents)} agents at its top level, it must have one: agent = Agent(\"…\")"
-        )
-    (agent,) = agents.values()
+    agent = agent_of(module)
+    process.keep_sources()
 
     class WitWorld:
         def describe(self) -> str:

@@ -173,6 +173,33 @@ class AgentInfo:
 
 
 @dataclass(frozen=True)
+class CatalogEntry:
+    """An agent of this host, or a service that lives elsewhere."""
+
+    name: str
+    kind: str
+    hosted: bool
+    state: str
+    """``active``, ``degraded``, ``unhealthy``, ``paused`` or ``offline``."""
+    owner: Optional[str]
+    description: str
+    url: Optional[str]
+    """Where it is, if it lives elsewhere."""
+    score: Optional[float]
+    """How well it answers the question, 0 to 1, if one was asked."""
+    brief: str
+    """It in a few lines for a language model: what it can do, what to send, what comes back."""
+    definition: dict
+    """All that it says of itself, events written out with their schemas."""
+
+
+_NO_FILTER = (
+    "id", "name", "kind", "category", "capability", "task", "consumes", "produces", "owner", "state", "text", "hosted", "after",
+)
+_CATALOG: dict[str, Any] = {**dict.fromkeys(_NO_FILTER), "tags": [], "include_expired": False, "limit": 100}
+
+
+@dataclass(frozen=True)
 class EventInfo:
     """An event type that somebody declared."""
 
@@ -228,6 +255,20 @@ class Registry:
         }
         return [_agent(found) for found in self._host.find_agents(query)]
 
+    def discover(self, about: Optional[str] = None, **filters: Any) -> list[CatalogEntry]:
+        """Agents of this host and services that live elsewhere, by name; or, if a question is asked, what answers it best
+        first: ``discover("who can summarise a web page?")``.
+
+        Filters, all of which must match: `id` (the name, or ``name:version``), `name` (a part), `kind` (``agent``, ``tool``,
+        ``service``, ``api``, ``device``, ``node``), `category`, `tags` (all of them), `capability`, `task`, `consumes`, `produces`,
+        `owner`, `state`, `text`, `hosted`, `include_expired`, `limit`, `after`.
+        """
+        unknown = [name for name in filters if name not in _CATALOG]
+        if unknown:
+            raise TypeError(f"there is no filter {unknown[0]!r}; there are: {', '.join(_CATALOG)}")
+        query = {**_CATALOG, **filters, "tags": list(filters.get("tags", ())), "about": about}
+        return [_entry(found) for found in self._host.discover(query)]
+
     def get_agent(self, name: str) -> AgentInfo:
         """The agent of this name."""
         return _agent(self._host.get_agent(name))
@@ -256,6 +297,11 @@ class Registry:
     def validate(self, schema: str, value: Any) -> list[Violation]:
         """Check a value against a registered schema. Empty when it fits; at most 32."""
         return [Violation(**found) for found in self._host.validate(schema, write(value, "the value"))]
+
+
+def _entry(found: dict) -> CatalogEntry:
+    definition = read(found["definition"], f"the definition of `{found['name']}`")
+    return CatalogEntry(**{**found, "definition": definition})
 
 
 def _agent(found: dict) -> AgentInfo:

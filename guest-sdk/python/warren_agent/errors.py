@@ -5,6 +5,7 @@ Invariant: an error keeps the case of the contract as its class and as `kind`, s
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from datetime import timedelta
@@ -114,15 +115,28 @@ def failure_of(raised: BaseException) -> Failure:
 
 
 def _text(raised: BaseException) -> str:
-    """The traceback without the frames of this package: what is left is the agent's own."""
+    """What was raised, and the traceback without the frames of this package and of importing: what is left is the agent's."""
     whole = traceback.TracebackException.from_exception(raised)
     link: Optional[traceback.TracebackException] = whole
     while link is not None:
-        own = [frame for frame in link.stack if __package__ not in PurePath(frame.filename).parts]
-        link.stack = traceback.StackSummary.from_list(own)
+        link.stack = traceback.StackSummary.from_list([_line(frame) for frame in link.stack if _is_own(frame.filename)])
         link = link.__cause__ or link.__context__
     head = f"{type(raised).__name__}: {raised}"
-    return head + "\n" + "".join(whole.format()).rstrip()
+    frames = "".join(whole.format()).rstrip()
+    return head if frames in (head, "") or not whole.stack else f"{head}\n{frames}"
+
+
+def _line(frame: traceback.FrameSummary) -> traceback.FrameSummary:
+    """Without columns: to mark them Python parses the line again, and where that fails it looks for a file; in a component
+    that is a trap."""
+    # The component was built from directories that have a number in place of their names.
+    file = re.sub(r"^/\d+/", "", frame.filename)
+    return traceback.FrameSummary(file, frame.lineno, frame.name, line=frame.line)
+
+
+def _is_own(file: str) -> bool:
+    parts = PurePath(file).parts
+    return __package__ not in parts and "importlib" not in parts and "<frozen importlib" not in file
 
 
 def millis(duration: Seconds) -> int:

@@ -10,7 +10,7 @@ from .payload import EventType, read
 D = TypeVar("D")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Event(Generic[D]):
     """An event with its payload and the context of the work it belongs to."""
 
@@ -58,15 +58,11 @@ class Event(Generic[D]):
 def received(wit: dict, kind: Optional[EventType] = None) -> Event:
     """The event that a handler is given for one of the contract; `kind` says what its payload is."""
     given = dict(wit)
-    name = given.pop("event_type")
-    data = read(given.pop("data"), f"the payload of `{name}`")
-    reply = given.pop("reply_to")
-    return Event(
-        **{
-            **given,
-            "type": name,
-            "data": data if kind is None else kind.read(data),
-            "reply_to": EventType(reply["topic"], reply["event_type"]) if reply else None,
-            "extensions": dict(given["extensions"]),
-        }
-    )
+    given["type"] = name = given.pop("event_type")
+    data = read(given["data"], f"the payload of `{name}`")
+    given["data"] = data if kind is None else kind.read(data)
+    reply = given["reply_to"]
+    if reply is not None:
+        given["reply_to"] = EventType(reply["topic"], reply["event_type"])
+    given["extensions"] = dict(given["extensions"])
+    return Event(**given)

@@ -27,14 +27,19 @@ from wit_world.imports import (
 from .errors import Failure, HostError
 
 
+_PLAIN = frozenset((str, int, float, bool, bytes))
+
+
 def plain(value):
     """A value of the bindings without their types."""
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, list):
         return [plain(item) for item in value]
     if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: plain(member) for name, member in vars(value).items()}
     return value
 
 
@@ -123,6 +128,7 @@ HOST = SimpleNamespace(
     ),
     registry=SimpleNamespace(
         find_agents=lambda query: plain(_asked(registry.find_agents, registry.AgentQuery(**query))),
+        discover=lambda query: plain(_asked(registry.discover, registry.CatalogQuery(**query))),
         find_events=lambda query: plain(_asked(registry.find_events, registry.EventQuery(**query))),
         **{name: _simple(getattr(registry, name)) for name in ("get_agent", "get_schema", "validate")},
     ),

@@ -7,6 +7,7 @@ import json
 import re
 import typing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Callable, Generic, Optional, TypeVar, Union
 
 from .errors import JsonError
@@ -129,7 +130,7 @@ def parts(published: Any) -> tuple[EventType, Any]:
 def write(value: Any, what: str) -> str:
     """JSON text; `what` names the value in errors. Whole numbers of any size stay whole."""
     try:
-        return json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
         raise JsonError(f"{what} has no form in JSON: {error}") from error
 
@@ -148,6 +149,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+_ENCODER = json.JSONEncoder(default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
 _SIMPLE = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", dict: "an object", list: "an array"}
 
 
@@ -157,9 +160,11 @@ def fitted(value: Any, wanted: Any, place: str) -> Any:
 
     Raises `JsonError` that says what does not fit and where.
     """
-    origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
-    if dataclasses.is_dataclass(wanted):
+    if type(value) is wanted:
+        return value
+    if hasattr(wanted, "__dataclass_fields__"):
         return _record(value, wanted, place)
+    origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is Union and type(None) in inner:
         rest = [one for one in inner if one is not type(None)]
         return None if value is None or len(rest) != 1 else fitted(value, rest[0], place)
@@ -178,11 +183,21 @@ def fitted(value: Any, wanted: Any, place: str) -> Any:
 def _record(value: Any, wanted: Any, place: str) -> Any:
     if not isinstance(value, dict):
         raise JsonError(f"{place}: {value!r} is not an object")
-    types = typing.get_type_hints(wanted)
     given = {}
-    for field in dataclasses.fields(wanted):
-        if field.name in value:
-            given[field.name] = fitted(value[field.name], types[field.name], f"{place}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise JsonError(f"{place}: it lacks `{field.name}`")
+    for name, kind, needed in fields_of(wanted):
+        if name in value:
+            given[name] = fitted(value[name], kind, f"{place}.{name}")
+        elif needed:
+            raise JsonError(f"{place}: it lacks `{name}`")
     return wanted(**given)
+
+
+@lru_cache(maxsize=None)
+def fields_of(cls: Any) -> tuple[tuple[str, Any, bool], ...]:
+    """Names and types of the fields of a dataclass, and whether they have no default. Looked up once: a component is
+    frozen after it has started, with what was looked up."""
+    types, missing = typing.get_type_hints(cls), dataclasses.MISSING
+    return tuple(
+        (field.name, types[field.name], field.default is missing and field.default_factory is missing)
+        for field in dataclasses.fields(cls)
+    )

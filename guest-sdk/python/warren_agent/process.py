@@ -1,12 +1,18 @@
-"""Time, randomness and standard output of the process, from the host.
+"""Time, randomness and standard output of the process, from the host; and errors in place of what there is not.
 
-Before the first turn, while the component is built, there is no host: what the machine has of its own is used then.
+Before the first turn, while the component is built, there is no host: what the machine has of its own is used then. In a turn
+every way to the machine that is left is a trap without words, which is why files are guarded here, too.
 """
 
 from __future__ import annotations
 
+import builtins
 import datetime
+import errno
+import io
+import linecache
 import os
+import posix
 import random
 import sys
 import time
@@ -23,6 +29,21 @@ def begin_turn() -> None:
     _turns = True
 
 
+def keep_sources() -> None:
+    """Read the sources of the agent, so that tracebacks can quote them when there are no files any more."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if not file or not file.endswith(".py") or _is_library(file):
+            continue
+        lines = linecache.getlines(file)
+        # Without a time of change nobody looks whether the file has changed.
+        linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
+
+
+def _is_library(file: str) -> bool:
+    return f"/{__package__}/" in file or "/python3." in file or file.startswith("/python/")
+
+
 def _unix_ns() -> int:
     then = _Datetime.fromisoformat(HOST.clock.now().replace("Z", "+00:00"))
     return (then - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
@@ -31,6 +52,28 @@ def _unix_ns() -> int:
 def _replace(module, name: str, during_turns) -> None:
     own = getattr(module, name)
     setattr(module, name, lambda *arguments: during_turns(*arguments) if _turns else own(*arguments))
+
+
+def _absent(name: str, *arguments, **options):
+    raise FileNotFoundError(errno.ENOENT, "an agent has no files in a turn; what it needs is read when its module starts", *arguments[:1])
+
+
+def _guard(module, name: str) -> None:
+    own = getattr(module, name, None)
+    if own is not None:
+        setattr(module, name, lambda *a, **o: _absent(name, *a, **o) if _turns else own(*a, **o))
+
+
+def _broken_down(name: str) -> None:
+    """`gmtime` and its like take the time of day if they are given none."""
+    own = getattr(time, name)
+    setattr(time, name, lambda seconds=None: own(time.time() if seconds is None else seconds))
+
+
+def _formatted(name: str, fixed: int) -> None:
+    """`strftime` and `asctime` take the time of day if they are given none."""
+    own = getattr(time, name)
+    setattr(time, name, lambda *given: own(*given) if len(given) > fixed else own(*given, time.gmtime()))
 
 
 def _sleep(_seconds: float) -> None:
@@ -137,6 +180,17 @@ for _unit in ("", "_ns"):
             lambda scale=_scale: HOST.clock.elapsed_ms() * 1_000_000 if scale == 1 else HOST.clock.elapsed_ms() / 1000,
         )
 _replace(time, "sleep", _sleep)
+for _name in ("gmtime", "localtime", "ctime"):
+    _broken_down(_name)
+_formatted("strftime", 1)
+_formatted("asctime", 0)
+for _name in ("open", "stat", "lstat", "listdir", "scandir", "mkdir", "rmdir", "remove", "unlink", "rename", "getcwd", "access"):
+    _guard(posix, _name)
+    _guard(os, _name)
+_guard(builtins, "open")
+_guard(io, "open")
+_replace(linecache, "updatecache", lambda *_arguments: [])
+sys.stdin = io.StringIO("")
 _replace(os, "urandom", lambda length: bytes(HOST.random.bytes(length)))
 random._urandom = os.urandom
 random._inst = _TurnRandom()

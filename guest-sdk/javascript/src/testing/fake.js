@@ -219,6 +219,10 @@ const lookup = {
     limit(query.limit, 100);
     return registry.agents(settings.agents, query);
   }],
+  discover: ["registry:read", ({ settings }, query) => {
+    limit(query.limit, 100);
+    return registry.discover(settings.agents, query);
+  }],
   getAgent: ["registry:read", ({ settings }, name) => registry.info(there(settings.agents.find((one) => one.name === name)))],
   findEvents: ["registry:read", ({ settings }, query) => {
     limit(query.limit, 100);
@@ -270,7 +274,7 @@ const clock = {
 
 const random = {
   bytes: [FREE, ({ world }, length) => {
-    limit(length, RANDOM_BYTES_MAX);
+    if (length > RANDOM_BYTES_MAX) throw new HostError("invalid", `len: ${length} is more than ${RANDOM_BYTES_MAX}`);
     // The same in every run, and other bytes at every call.
     return Uint8Array.from({ length }, (_, at) => world.turn.hostCalls * 31 + at * 167);
   }],

@@ -1,7 +1,7 @@
 // The registry of the test host: the agents that a test gave it.
 
-import { stringify } from "../json.js";
-import { common } from "./memory.js";
+import { parse, stringify } from "../json.js";
+import { bestFirst, common } from "./memory.js";
 
 export function agents(all, { name, kind, consumes, produces, capability, text, after, limit }) {
   const has = (entries, type) => !type || (entries ?? []).some((entry) => entry.type === type);
@@ -15,6 +15,35 @@ export function agents(all, { name, kind, consumes, produces, capability, text, 
     (!after || manifest.name > after);
   const found = all.filter((agent) => fits(agent.manifest())).map(info);
   return found.sort(by("name")).slice(0, limit);
+}
+
+/** The catalogue holds no services here: what lives elsewhere is not in a test. */
+export function discover(all, query) {
+  const { id, category, tags, task, owner, state, about, hosted, limit, kind, ...rest } = query;
+  const fits = ({ manifest }) =>
+    (!id || id.split(":")[0] === manifest.name) &&
+    (!kind || kind === kindOf(manifest)) &&
+    (!category || category === manifest.category) &&
+    tags.every((tag) => manifest.tags?.includes(tag)) &&
+    (!task || (manifest.capabilities ?? []).some((one) => one.tasks?.includes(task))) &&
+    (!owner || owner === manifest.owner) &&
+    (!state || state === "active") &&
+    hosted !== false;
+  const found = agents(all, { ...rest, limit: Infinity }).map(entryOf).filter(fits);
+  const answers = about ? bestFirst(found, ({ description }) => common(about, description)) : found;
+  return answers.slice(0, limit).map(({ manifest, ...entry }) => entry);
+}
+
+function kindOf({ kind }) {
+  return kind === "tool" ? "tool" : "agent";
+}
+
+function entryOf({ name, description, manifest: text }) {
+  const manifest = parse(text);
+  return {
+    name, kind: kindOf(manifest), hosted: true, state: "active", owner: manifest.owner ?? null, description, url: null, score: null,
+    brief: `${name}: ${description}`, definition: text, manifest,
+  };
 }
 
 export function info(agent) {

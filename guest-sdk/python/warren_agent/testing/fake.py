@@ -290,6 +290,11 @@ class _Registry(_Interface):
         return registry.agents(self.turn.settings.agents, query)
 
     @_asks("registry:read")
+    def discover(self, query: dict) -> list[dict]:
+        _limit(query["limit"], 100)
+        return registry.discover(self.turn.settings.agents, query)
+
+    @_asks("registry:read")
     def get_agent(self, name: str) -> dict:
         return registry.info(_there(next((one for one in self.turn.settings.agents if one.name == name), None)))
 
@@ -364,7 +369,8 @@ class _Clock(_Interface):
 class _Random(_Interface):
     @_asks()
     def bytes(self, length: int) -> bytes:
-        _limit(length, _RANDOM_BYTES_MAX)
+        if length > _RANDOM_BYTES_MAX:
+            raise HostError.of("invalid", f"len: {length} is more than {_RANDOM_BYTES_MAX}")
         # The same in every run, and other bytes at every call.
         return bytes((self.world.turn.host_calls * 31 + at * 167) % 256 for at in range(length))
 

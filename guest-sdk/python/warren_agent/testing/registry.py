@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 from ..agent import Agent
 from ..payload import write
-from .memory import common
+from .memory import best_first, common
 
 
 def agents(everyone: list[Agent], query: dict) -> list[dict]:
@@ -23,6 +23,43 @@ def agents(everyone: list[Agent], query: dict) -> list[dict]:
 
     found = [info(agent) for agent in everyone if fits(agent.manifest())]
     return sorted(found, key=lambda one: one["name"])[: query["limit"]]
+
+
+def discover(everyone: list[Agent], query: dict) -> list[dict]:
+    """The catalogue holds no services here: what lives elsewhere is not in a test."""
+
+    def fits(manifest: dict) -> bool:
+        tasks = [task for one in manifest.get("capabilities", []) for task in one.get("tasks", [])]
+        return (
+            query["id"] in (None, manifest["name"])
+            and query["kind"] in (None, _kind(manifest))
+            and query["category"] in (None, manifest.get("category"))
+            and all(tag in manifest.get("tags", []) for tag in query["tags"])
+            and query["task"] in (None, *tasks)
+            and query["owner"] in (None, manifest.get("owner"))
+            and query["state"] in (None, "active")
+            and query["hosted"] in (None, True)
+        )
+
+    named = {one["name"] for one in agents(everyone, {**query, "kind": None, "limit": len(everyone)})}
+    fitting = [agent for agent in everyone if agent.name in named and fits(agent.manifest())]
+    found = sorted((_entry(agent) for agent in fitting), key=lambda one: one["name"])
+    if query["about"] is not None:
+        found = best_first(found, lambda one: common(query["about"], one["description"]))
+    return found[: query["limit"]]
+
+
+def _kind(manifest: dict) -> str:
+    return "tool" if manifest["kind"] == "tool" else "agent"
+
+
+def _entry(agent: Agent) -> dict:
+    manifest = agent.manifest()
+    return {
+        "name": agent.name, "kind": _kind(manifest), "hosted": True, "state": "active", "owner": manifest.get("owner"),
+        "description": agent.description, "url": None, "score": None, "brief": f"{agent.name}: {agent.description}",
+        "definition": write(manifest, "the manifest"),
+    }
 
 
 def info(agent: Agent) -> dict:
