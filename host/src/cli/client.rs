@@ -24,6 +24,8 @@ const CONNECT_WAIT: Duration = Duration::from_secs(5);
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// How long a stream may be silent: the host sends a heartbeat more often.
 const STREAM_SILENCE: Duration = Duration::from_mins(1);
+/// Bodies of more bytes than this are announced before they are sent.
+const ASK_FIRST_BYTES: usize = 1 << 20;
 /// Longest answer in bytes: a full page of the largest events fits.
 const ANSWER_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
@@ -118,6 +120,10 @@ impl Request {
     #[must_use]
     pub(crate) fn bytes(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
         self.content_type = Some(content_type);
+        if body.len() > ASK_FIRST_BYTES {
+            // What the host refuses by its size is not sent: it would hang up in the middle, and say nothing.
+            self.headers.push(("expect", "100-continue".to_owned()));
+        }
         self.body = body;
         self
     }

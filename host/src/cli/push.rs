@@ -13,7 +13,7 @@ use super::failure::{Failure, Result};
 use super::{Context, build, text};
 
 /// How long the host may take to check and compile: its own limits end before.
-const WAIT: Duration = Duration::from_mins(5);
+const WAIT: Duration = Duration::from_mins(7);
 
 /// The word that grants nothing.
 const NO_GRANTS: &str = "none";

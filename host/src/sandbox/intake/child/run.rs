@@ -28,8 +28,8 @@ const OUT_OF_MEMORY: &str = "memory allocation of";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChildLimits {
-    /// CPU time in seconds. Room for the largest honest components, which are interpreters compiled to Wasm:
-    /// the time grows with the size of the code.
+    /// CPU time in seconds. Room for the largest honest components, which are interpreters compiled to Wasm: 18 MiB of
+    /// Python take 10 s of two slow cores, and 24 s where the compiler itself was built without optimisation.
     pub cpu_seconds: u64,
     /// Address space in bytes.
     pub memory_bytes: u64,
@@ -54,9 +54,9 @@ impl Default for ChildLimits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            cpu_seconds: 20,
+            cpu_seconds: 60,
             memory_bytes: 1 << 30,
-            wall: Duration::from_mins(2),
+            wall: Duration::from_mins(6),
             output_bytes_max: 128 << 20,
             output_factor: 8,
             output_bytes_base: 1 << 20,
