@@ -16,6 +16,7 @@ mod bench;
 mod demo;
 mod deny;
 mod guests;
+mod languages;
 mod paths;
 mod setup;
 mod shell;
@@ -28,7 +29,10 @@ cargo xtask <command>
   demo [ARGS...]      setup, guests, the host, then two tenants at work; --keep leaves the host running
   setup               install what guests need (the WebAssembly targets of Rust); does nothing when all is there
   guests [NAME...]    build the guest components to target/guests/<name>.wasm
-  test [ARGS...]      setup, guests, documentation tests, then every test; ARGS go to the test runner
+  languages           toolchains, tests and components of the agents that are not Rust, held to one specification;
+                      --lang NAME,NAME takes some of them
+  test [ARGS...]      setup, guests, languages, documentation tests, then every test; ARGS go to the test runner,
+                      and leave out languages and documentation
   bench [ARGS...]     setup, guests, then the benchmark program in release; ARGS go to it
   deny                check bans, licences and sources of all dependencies, and advisories where reachable
   help                this text
@@ -52,6 +56,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "demo" => demo::run(rest),
         "setup" => setup::run().map(drop),
         "guests" => guests::run(rest),
+        "languages" => languages::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "deny" => deny::run(),

@@ -6,19 +6,22 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{guests, paths, shell};
+use crate::{guests, languages, paths, shell};
 
 /// Builds what the tests need and runs them; `args` go to the runner.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     guests::run(&[])?;
     strace()?;
-    // Documentation tests first, so that the long run's summary stays at the end. Filters mean the long run alone.
+    let mut runner = runner();
+    // Documentation and languages first, so that the long run's summary stays at the end. Filters mean the long run alone.
     let docs = if args.is_empty() {
+        let (variable, languages) = languages::ready()?;
+        runner.env(variable, languages);
         shell::loud(&mut cargo(&["test", "--workspace", "--doc", "--quiet"]))
     } else {
         Ok(())
     };
-    let tests = shell::loud(runner().args(args));
+    let tests = shell::loud(runner.args(args));
     match (docs, tests) {
         (Ok(()), Ok(())) => Ok(()),
         (Err(docs), Ok(())) => {

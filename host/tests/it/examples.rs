@@ -40,18 +40,29 @@ async fn a_foreman_finds_whoever_can() {
 }
 
 async fn check(name: &str) {
-    let dir = format!("{}/../examples/{name}", env!("CARGO_MANIFEST_DIR"));
-    let example = Example::load(dir).unwrap();
+    let example = load(name);
     let host = TestHost::start().await;
     for agent in &example.agents {
         let component = guests::bytes(agent);
         host.push_component(&host.tenant, agent, component, GrantSet::all())
             .await;
     }
+    assert_eq!(outcome(&host, &example).await, example.expected().unwrap());
+    host.stop().await;
+}
+
+/// The example of this name.
+pub(crate) fn load(name: &str) -> Example {
+    let dir = format!("{}/../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    Example::load(dir).unwrap()
+}
+
+/// Publish what an example publishes, and say what came of it.
+pub(crate) async fn outcome(host: &TestHost, example: &Example) -> String {
     let mut events = Vec::new();
     for publish in &example.publish {
         for _ in 0..publish.times {
-            events.push(event(&host, publish));
+            events.push(event(host, publish));
         }
     }
     let app = &host.host.app;
@@ -74,12 +85,10 @@ async fn check(name: &str) {
             .await;
         working.push((value.clone(), found));
     }
-    let outcome = example.render(&seen, |wanted| {
+    example.render(&seen, |wanted| {
         let found = working.iter().find(|(value, _)| value == wanted);
         found.map(|(_, value)| value.clone())
-    });
-    assert_eq!(outcome, example.expected().unwrap());
-    host.stop().await;
+    })
 }
 
 fn event(host: &TestHost, publish: &Publish) -> NewEvent {

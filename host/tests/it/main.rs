@@ -18,6 +18,7 @@ mod guests;
 mod harness;
 mod intake;
 mod kill;
+mod languages;
 mod long;
 mod remembering;
 mod retention;
