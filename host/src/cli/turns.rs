@@ -123,7 +123,8 @@ pub(crate) fn summary(turn: &TurnView, console: &Console) -> String {
     } else {
         String::new()
     };
-    let reason = turn.reason.as_deref().map(|reason| format!(": {reason}"));
+    let reason = turn.reason.as_deref().or_else(|| meaning(&turn.outcome));
+    let reason = reason.map(|reason| format!(": {reason}"));
     let rest = format!(
         "on {} in {}{attempt}{}",
         turn.event_type,
@@ -137,6 +138,17 @@ pub(crate) fn summary(turn: &TurnView, console: &Console) -> String {
         console.data_tint(tint, &text::safe(&turn.outcome)),
         text::safe(&rest)
     )
+}
+
+/// What to make of an outcome that comes without a reason.
+fn meaning(outcome: &str) -> Option<&'static str> {
+    if outcome == TurnOutcome::CpuExhausted.as_str() {
+        Some("more CPU time than `cpu_ms_max` of the host; does a loop not end?")
+    } else if outcome == TurnOutcome::TimedOut.as_str() {
+        Some("longer than `timeout_ms` in the settings of its manifest")
+    } else {
+        None
+    }
 }
 
 /// What an attempt did and said, a line each.
@@ -185,6 +197,13 @@ mod tests {
     fn outcomes_are_the_hosts_words() {
         assert_eq!(outcome("timed-out"), Ok(TurnOutcome::TimedOut));
         assert!(outcome("done").unwrap_err().contains("committed"));
+    }
+
+    #[test]
+    fn an_outcome_without_a_reason_is_explained() {
+        let explained = |outcome: TurnOutcome| meaning(outcome.as_str()).is_some();
+        assert!(explained(TurnOutcome::CpuExhausted) && explained(TurnOutcome::TimedOut));
+        assert!(!explained(TurnOutcome::Committed) && !explained(TurnOutcome::Failed));
     }
 
     #[test]
