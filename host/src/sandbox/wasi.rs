@@ -73,7 +73,7 @@ impl HostWallClock for CoarseWall {
     }
 }
 
-/// Whole milliseconds since the guest first asked.
+/// Whole milliseconds since the guest first asked, from 1 on: Go's runtime takes a clock at 0 for a broken one.
 struct CoarseMonotonic(Instant);
 
 impl HostMonotonicClock for CoarseMonotonic {
@@ -83,7 +83,7 @@ impl HostMonotonicClock for CoarseMonotonic {
 
     fn now(&self) -> u64 {
         let ms = u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX);
-        ms.saturating_mul(self.resolution())
+        ms.saturating_add(1).saturating_mul(self.resolution())
     }
 }
 

@@ -1,13 +1,20 @@
-//! A core module that says what component it wants to be → that component.
+//! A core module → the component that it wants to be.
+//!
+//! It says so in metadata that its compiler embedded, or by its exports: compilers without a way to embed any (Go's, C's
+//! without an extra object file) name imports and exports as the contract does, and then it is the world `agent`.
 //!
 //! Invariant: it runs in the child only ([`super::child`]): the encoder and the readers under it were
 //! written for the output of compilers, not for that of attackers. It decides nothing about worlds.
+
+use std::borrow::Cow;
 
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasmparser::{Parser, Payload};
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, StringEncoding};
+
+use super::world;
 
 /// Custom sections that carry what the module's component imports and exports begin with this.
 const METADATA_SECTION: &str = "component-type";
@@ -15,6 +22,8 @@ const METADATA_SECTION: &str = "component-type";
 const WASI_UNSTABLE: &str = "wasi_unstable";
 /// What a program that runs and exits exports instead of functions to call.
 const COMMAND_EXPORT: &str = "_start";
+/// What an agent exports.
+const AGENT_EXPORTS: [&str; 2] = ["describe", "handle"];
 /// How many names of imports an error lists.
 const NAMES_SHOWN: usize = 5;
 
@@ -26,7 +35,16 @@ pub(super) fn componentise(module: &[u8]) -> Result<Vec<u8>, String> {
     let parts = Parts::read(module)?;
     parts.check()?;
     let failed = |error| format!("no component can be made of this core module: {error:#}");
-    let mut encoder = ComponentEncoder::default().module(module).map_err(failed)?;
+    let mut module = Cow::Borrowed(module);
+    if !parts.metadata {
+        let (resolve, world) = world::contract()?;
+        let encoding = StringEncoding::UTF8;
+        wit_component::embed_component_metadata(module.to_mut(), &resolve, world, encoding)
+            .map_err(failed)?;
+    }
+    let mut encoder = ComponentEncoder::default()
+        .module(&module)
+        .map_err(failed)?;
     if parts.wasi {
         encoder = encoder
             .adapter(
@@ -45,6 +63,8 @@ struct Parts {
     wasi: bool,
     wasi_unstable: bool,
     command: bool,
+    /// How many of an agent's exports it has.
+    agent_exports: usize,
     /// Imports whose module is no name that a component could give.
     strangers: Vec<String>,
 }
@@ -66,7 +86,9 @@ impl Parts {
                 }
                 Payload::ExportSection(section) => {
                     for export in section {
-                        parts.command |= export.map_err(malformed)?.name == COMMAND_EXPORT;
+                        let name = export.map_err(malformed)?.name;
+                        parts.command |= name == COMMAND_EXPORT;
+                        parts.agent_exports += usize::from(AGENT_EXPORTS.contains(&name));
                     }
                 }
                 _ => {}
@@ -86,9 +108,10 @@ impl Parts {
     }
 
     fn check(&self) -> Result<(), String> {
-        if !self.metadata {
+        if !self.metadata && !self.command && self.agent_exports < AGENT_EXPORTS.len() {
             return Err(
-                "this is a core module without component metadata: build it with wit-bindgen or an SDK, \
+                "this is a core module without component metadata, and it does not export `describe` and `handle`: \
+                 build it with wit-bindgen or an SDK, \
                  or make a component of it with `wasm-tools component embed` and `component new`"
                     .into(),
             );

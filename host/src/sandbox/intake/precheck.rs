@@ -9,7 +9,7 @@ mod limits;
 mod types;
 
 use wasmparser::{
-    BinaryReaderError, ComponentImport, CompositeInnerType, ElementItems, Encoding,
+    BinaryReaderError, ComponentImport, CompositeInnerType, DataKind, ElementItems, Encoding,
     FuncValidatorAllocations, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
@@ -301,11 +301,19 @@ impl Pass<'_> {
 
     fn measure_data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<()> {
         let place = self.place();
-        let sum = self.meter.seen.data_segments_max + u64::from(section.count());
-        self.meter.data_segments_max(sum, place)?;
         for data in section {
-            let bytes = data.map_err(malformed)?.data.len() as u64;
-            let sum = self.meter.seen.data_bytes_max + bytes;
+            let data = data.map_err(malformed)?;
+            match data.kind {
+                DataKind::Passive => {
+                    let sum = self.meter.seen.data_segments_max + 1;
+                    self.meter.data_segments_max(sum, place)?;
+                }
+                DataKind::Active { .. } => {
+                    let sum = self.meter.seen.initial_segments_max + 1;
+                    self.meter.initial_segments_max(sum, place)?;
+                }
+            }
+            let sum = self.meter.seen.data_bytes_max + data.data.len() as u64;
             self.meter.data_bytes_max(sum, place)?;
         }
         Ok(())

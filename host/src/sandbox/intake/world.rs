@@ -13,7 +13,7 @@ use wasmparser::Validator;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::TypesRef;
 use wit_component::StringEncoding;
-use wit_parser::{Resolve, SourceMap};
+use wit_parser::{Resolve, SourceMap, WorldId};
 
 use crate::error::{Error, Result};
 
@@ -71,6 +71,21 @@ const HTTP_GRANT: &str = "http:outgoing";
 /// The signatures of an interface's functions, by name.
 type Functions = BTreeMap<String, String>;
 
+/// The contract's files and the world in them that an agent targets.
+pub(super) fn contract() -> std::result::Result<(Resolve, WorldId), String> {
+    let mut files = SourceMap::new();
+    for (name, text) in CONTRACT {
+        files.push_str(name, text);
+    }
+    let package = files.parse().map_err(|(_, e)| e.to_string())?;
+    let mut resolve = Resolve::default();
+    let package = resolve.push_group(package).map_err(|e| e.to_string())?;
+    let world = resolve
+        .select_world(&[package], Some(WORLD))
+        .map_err(|e| e.to_string())?;
+    Ok((resolve, world))
+}
+
 /// The world `agent` as the host links it.
 #[derive(Debug)]
 pub(super) struct Contract {
@@ -87,18 +102,7 @@ impl Contract {
     /// `Internal` if it is not WIT, which a test rules out.
     pub(super) fn load() -> Result<Self> {
         let broken = |e: String| Error::internal("reading the embedded WIT", e);
-        let mut files = SourceMap::new();
-        for (name, text) in CONTRACT {
-            files.push_str(name, text);
-        }
-        let package = files.parse().map_err(|(_, e)| broken(e.to_string()))?;
-        let mut resolve = Resolve::default();
-        let package = resolve
-            .push_group(package)
-            .map_err(|e| broken(e.to_string()))?;
-        let world = resolve
-            .select_world(&[package], Some(WORLD))
-            .map_err(|e| broken(e.to_string()))?;
+        let (resolve, world) = contract().map_err(broken)?;
         let encoded = wit_component::metadata::encode(&resolve, world, StringEncoding::UTF8, None)
             .map_err(|e| broken(e.to_string()))?;
         let types = Validator::new_with_features(FEATURES)

@@ -34,10 +34,10 @@ async fn machine_code_that_this_very_host_made() {
 #[tokio::test]
 async fn core_modules() {
     let desk = Desk::new();
-    let bare = wat::parse_str(guest::text(guest::MANIFEST, "")).unwrap();
+    let half = guest::text(guest::MANIFEST, "").replace("\"handle\"", "\"hande\"");
     desk.refuse(
-        &bare,
-        "this is a core module without component metadata: build it with wit-bindgen or an SDK",
+        &wat::parse_str(half).unwrap(),
+        "this is a core module without component metadata, and it does not export `describe` and `handle`: build it",
     )
     .await;
     let command = guest::module(guest::MANIFEST, r#"(func (export "_start"))"#);
@@ -72,6 +72,29 @@ async fn core_modules() {
         r#"(import "wasi_snapshot_preview1" "no_such_function" (func))"#,
     );
     desk.refuse(&missing, "no_such_function").await;
+}
+
+#[tokio::test]
+async fn a_module_without_metadata_is_an_agent_by_its_exports() {
+    let desk = Desk::new();
+    let stranger = guest::text(guest::MANIFEST, r#"(import "env" "malloc" (func))"#);
+    desk.refuse(
+        &wat::parse_str(stranger).unwrap(),
+        "it imports `env` `malloc`, which no WIT interface provides",
+    )
+    .await;
+    let other = guest::text(
+        guest::MANIFEST,
+        r#"(import "warren:agent/log@0.9.0" "log" (func))"#,
+    );
+    desk.refuse(
+        &wat::parse_str(other).unwrap(),
+        "no component can be made of this core module: ",
+    )
+    .await;
+    let bare = wat::parse_str(guest::text(guest::MANIFEST, "")).unwrap();
+    let accepted = desk.accept(&bare).await.unwrap();
+    assert_eq!(accepted.manifest.name.as_str(), "tiny");
 }
 
 #[tokio::test]

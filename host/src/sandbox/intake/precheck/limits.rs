@@ -125,8 +125,11 @@ limits! {
     /// Values that the `br_table`s of one function carry, over all their targets. 8.9 KB of them took
     /// 17 s and 5.8 GiB.
     branch_values_max, "values", 65_536;
-    /// Data segments. 40,000 of them once made the compiler panic.
+    /// Data segments that code copies from. 40,000 of them once made the compiler panic.
     data_segments_max, "segments", 12_000;
+    /// Data segments that are memory's initial contents. Go's linker makes one of each run of bytes between
+    /// zeros: 44,000 in its smallest agent.
+    initial_segments_max, "segments", 100_000;
     /// Bytes of data. An interpreter carries its library there.
     data_bytes_max, "bytes", 24 << 20;
     /// Element segments.

@@ -86,6 +86,9 @@ const FIXTURES: &[Fixture] = &[
     fixture!(data_segments_max at 3 " in core module 0" |n| {
         module(&format!("(memory 1) {}", repeat(n, |_| "(data \"x\")".into())))
     }),
+    fixture!(initial_segments_max at 3 " in core module 0" |n| {
+        module(&format!("(memory 1) {}", repeat(n, |_| "(data (i32.const 0) \"x\")".into())))
+    }),
     fixture!(data_bytes_max at 7 " in core module 0" |n| {
         module(&format!("(memory 1) (data \"x\") (data \"{}\")", "y".repeat(n as usize - 1)))
     }),
