@@ -1,0 +1,3 @@
+module warren.example/warren
+
+go 1.27
