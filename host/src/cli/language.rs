@@ -15,8 +15,10 @@ use crate::id::AgentName;
 use super::Context;
 use super::failure::{Failure, Result};
 
+mod c;
 mod contract;
 mod driver;
+mod go;
 mod javascript;
 mod python;
 mod rust;
@@ -32,6 +34,8 @@ pub(crate) enum Language {
     TypeScript,
     #[value(alias = "py")]
     Python,
+    Go,
+    C,
 }
 
 /// A file of a new project: where, and what is in it before placeholders are filled in.
@@ -91,6 +95,8 @@ impl Language {
             Self::JavaScript => &javascript::SPEC,
             Self::TypeScript => &typescript::SPEC,
             Self::Python => &python::SPEC,
+            Self::Go => &go::SPEC,
+            Self::C => &c::SPEC,
         }
     }
 

@@ -6,7 +6,7 @@
 //! tool is missing.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use crate::cli::console::Tint;
@@ -35,13 +35,27 @@ pub(super) fn run(
     words: &Words<'_>,
     context: &Context,
 ) -> Result<Product> {
+    let said = compile(script, dir, words, context)?;
+    product(&said, dir)
+}
+
+/// Run a script or a compiler for the project in `dir`; what it wrote to stdout.
+///
+/// # Errors
+/// As it ends, with what to do next.
+pub(super) fn compile(
+    compiler: &mut Command,
+    dir: &Path,
+    words: &Words<'_>,
+    context: &Context,
+) -> Result<Vec<u8>> {
     let shown = dir.display();
     let progress = context
         .console
         .progress(format!("Building {shown} with {}", words.compiler));
     let started = Instant::now();
-    let output = script.output().map_err(|error| {
-        let program = script.get_program().to_string_lossy();
+    let output = compiler.output().map_err(|error| {
+        let program = compiler.get_program().to_string_lossy();
         Failure::new(format!("cannot run `{program}`: {error}")).hint(words.no_program)
     })?;
     drop(progress);
@@ -59,7 +73,28 @@ pub(super) fn run(
         "compiled",
         format_args!("with {} in {took:.1} s", words.compiler),
     );
-    product(&output.stdout, dir)
+    Ok(output.stdout)
+}
+
+/// The first of these ways to call a compiler that works, tried with an argument that has it say its version.
+pub(super) fn first_that_runs<'a>(ways: &[&'a [&'a str]], version: &str) -> Option<&'a [&'a str]> {
+    let runs = |way: &&&[&str]| {
+        let mut command = command(way);
+        command
+            .arg(version)
+            .stdin(Stdio::null())
+            .output()
+            .is_ok_and(|said| said.status.success())
+    };
+    ways.iter().find(runs).copied()
+}
+
+/// A program with its first arguments.
+pub(super) fn command(way: &[&str]) -> Command {
+    let (program, args) = way.split_first().unwrap_or((&"", &[]));
+    let mut command = Command::new(program);
+    command.args(args);
+    command
 }
 
 /// Why there is no product, by how the script ended.
@@ -107,11 +142,12 @@ pub(super) fn whole(dir: &Path) -> Result<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::cli::connection::ConnectionArgs;
     use crate::cli::console::Console;
     use crate::cli::failure::Exit;
+    use crate::cli::language::File;
 
     const WORDS: Words<'_> = Words {
         compiler: "a shell",
@@ -149,5 +185,38 @@ mod tests {
             check("no-such-program", "").unwrap_err().1,
             "install a shell"
         );
+    }
+
+    /// Every file of an SDK is written into projects, but for its own tests.
+    pub(crate) fn check_sdk(dir: &str, sdk: &[File]) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(dir);
+        let mut left = vec![root.clone()];
+        while let Some(next) = left.pop() {
+            for entry in next.read_dir().unwrap() {
+                let path = entry.unwrap().path();
+                let file = path
+                    .strip_prefix(&root)
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned();
+                if path.is_dir() {
+                    left.push(path);
+                } else if !file.starts_with("test/") && !file.ends_with("_test.go") {
+                    let there = sdk.iter().any(|(to, _)| to.ends_with(&format!("/{file}")));
+                    assert!(there, "{file} is missing in `SDK`");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_compiler_that_works_is_taken() {
+        let check =
+            |ways: &[&'static [&'static str]]| first_that_runs(ways, "x").map(<[&str]>::len);
+        assert_eq!(
+            check(&[&["no-such-program"], &["false"], &["true", "a"], &["true"]]),
+            Some(2)
+        );
+        assert_eq!(check(&[&["no-such-program"]]), None);
     }
 }
