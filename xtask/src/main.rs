@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 mod bench;
+mod bindings;
+mod conformance;
 mod demo;
 mod deny;
 mod guests;
@@ -34,6 +36,9 @@ cargo xtask <command>
   test [ARGS...]      setup, guests, languages, documentation tests, then every test; ARGS go to the test runner,
                       and leave out languages and documentation
   bench [ARGS...]     setup, guests, then the benchmark program in release; ARGS go to it
+  bindings [--check]  make the bindings that are kept with the SDKs for C and Go anew from wit/
+  conformance [LANGUAGE...]
+                      one suite for every language: build its agent with its own toolchain, run it, print the table
   deny                check bans, licences and sources of all dependencies, and advisories where reachable
   help                this text
 ";
@@ -59,6 +64,8 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "languages" => languages::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "bindings" => bindings::run(rest),
+        "conformance" => conformance::run(rest),
         "deny" => deny::run(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use crate::shell;
 
 mod debian;
+pub(crate) mod pypi;
 mod rustup;
 
 /// What guests are compiled for: bare modules by default, components with WASI where a guest asks for them.

@@ -10,6 +10,7 @@
 mod api;
 mod backlog;
 mod cli;
+mod conformance;
 mod contract;
 mod contracts;
 mod demo;

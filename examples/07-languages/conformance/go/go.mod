@@ -1,0 +1,7 @@
+module conformance-go
+
+go 1.27
+
+require warren.example/warren v0.1.0
+
+replace warren.example/warren => ../../../../guest-sdk/go
