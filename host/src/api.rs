@@ -22,6 +22,7 @@ use crate::registry::SchemaCache;
 
 mod access;
 mod agents;
+mod audit;
 mod auth;
 mod calls;
 mod dead_letters;
@@ -168,6 +169,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::rotate_key))
         .routes(routes!(keys::whoami))
         .routes(routes!(tokens::delegate))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(audit::audit_ends))
         .routes(routes!(agents::list_agents))
         .routes(routes!(agents::get_agent, agents::delete_agent))
         .routes(routes!(agents::list_versions))

@@ -17,7 +17,7 @@ use crate::bus::Feed;
 use crate::clock::{Clock, millis};
 use crate::error::{Error, Result};
 use crate::events::EventStore;
-use crate::identity::{AdminStore, FetchKeys, Issuers, KeyHasher, TenantScope};
+use crate::identity::{AdminStore, AuditLog, FetchKeys, Issuers, KeyHasher, TenantScope};
 use crate::memory::embed::Progress;
 use crate::memory::{
     EpisodeKeeper, EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureKeeper,
@@ -91,6 +91,8 @@ pub struct App {
     pub feed: Arc<dyn Feed>,
     /// Hashes API keys.
     pub keys: KeyHasher,
+    /// Who did or was refused what.
+    pub audit: Arc<AuditLog>,
     /// Whose tokens are taken beside API keys.
     pub issuers: Issuers,
     /// Reads the public keys that issuers publish.

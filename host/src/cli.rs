@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 mod agents;
+mod audit;
 mod build;
 mod call;
 mod client;
@@ -112,6 +113,8 @@ enum Command {
     Tenants(tenants::Args),
     /// List, make, rotate and revoke the API keys of a tenant (operator), or hand a weaker token on
     Keys(keys::Args),
+    /// List who did or was refused what, or check that nobody was at that list
+    Audit(audit::Args),
     /// Check this machine, the settings and the connection
     Doctor(doctor::Args),
     /// Print the version of this program and of the host
@@ -171,6 +174,7 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Memory(args) => memory::run(args, context),
         Command::Tenants(args) => tenants::run(args, context),
         Command::Keys(args) => keys::run(args, context),
+        Command::Audit(args) => audit::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Version(args) => version::run(&args, context),
     }

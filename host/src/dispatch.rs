@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::bus::{Announcement, Bus};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, Digest, TenantId};
-use crate::identity::AdminStore;
+use crate::identity::{AdminStore, AuditLog};
 use crate::registry::Hosted;
 use crate::telemetry::TurnFigures;
 use crate::turn::{DeliveryStore, Services, Turn, TurnEnd, TurnLimits, TurnStore};
@@ -70,6 +70,8 @@ pub trait Runner: Send + Sync {
 pub struct Parts {
     /// Tenants.
     pub admin: Arc<dyn AdminStore>,
+    /// Where refusals to agents are written down.
+    pub audit: Arc<AuditLog>,
     /// Queues.
     pub deliveries: Arc<dyn DeliveryStore>,
     /// Turns.

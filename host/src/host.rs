@@ -21,7 +21,7 @@ use crate::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner, 
 use crate::embedders::{EmbedderSettings, Work, Worker};
 use crate::error::Result;
 use crate::id::Digest;
-use crate::identity::{Issuers, TenantScope};
+use crate::identity::{AuditLog, Issuers, TenantScope};
 use crate::memory::embed::{Embedder, Progress, Watched};
 use crate::registry::{Hosted, RegistrySettings, SchemaCache};
 use crate::sandbox::intake::{Accepted, Artifacts, Intake, IntakeSettings};
@@ -146,6 +146,7 @@ impl Host {
         };
         let limits = (settings.dispatch, settings.turn);
         let parts = parts(&store, &services, &sandbox, limits);
+        let audit = Arc::clone(&parts.audit);
         let (dispatcher, recovery) = Dispatcher::new(parts, &settings.data_dir.join(RUNNING_FILE))?;
         bus.connect(dispatcher.inbox());
         let silence = silence(&store, &clock, settings.registry);
@@ -159,6 +160,7 @@ impl Host {
             registry: settings.registry,
             uploads,
             feed: bus,
+            audit,
             issuers: settings.issuers,
             admin_key: settings.admin_key,
             embedding: Arc::clone(&progress),
@@ -221,6 +223,7 @@ struct Outside {
     registry: RegistrySettings,
     uploads: Arc<dyn Uploads>,
     feed: Arc<dyn Feed>,
+    audit: Arc<AuditLog>,
     issuers: Issuers,
     admin_key: AdminKey,
     embedding: Arc<Progress>,
@@ -253,6 +256,7 @@ fn app(store: &Arc<SqliteStore>, outside: Outside) -> App {
         uploads: outside.uploads,
         feed: outside.feed,
         keys: store.key_hasher(),
+        audit: outside.audit,
         issuers: outside.issuers,
         issuer_keys: Arc::new(IssuerKeys::new()),
         admin_key: outside.admin_key,
@@ -294,6 +298,7 @@ fn parts(
 ) -> Parts {
     Parts {
         admin: Arc::<SqliteStore>::clone(store),
+        audit: Arc::new(AuditLog::new(Arc::<SqliteStore>::clone(store))),
         deliveries: Arc::<SqliteStore>::clone(store),
         turns: Arc::<SqliteStore>::clone(store),
         services: Arc::clone(services),

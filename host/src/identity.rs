@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::id::{AgentName, CustomerId, KeyName, TenantId, TenantName, UserId};
 
 mod api_key;
+mod audit;
 mod delegated;
 mod jwt;
 mod key;
@@ -24,6 +25,11 @@ pub(crate) mod strict;
 pub use api_key::{
     ApiKey, KEY_GRACE_S_DEFAULT, KEY_GRACE_S_MAX, KEY_LIFE_S_MAX, KEY_USED_EVERY_MS,
     KEYS_PER_TENANT_MAX, PreviousSecret, REVOKED_KEYS_PER_TENANT_MAX,
+};
+pub use audit::{
+    AUDIT_DAYS, AUDIT_DENIALS_PER_MINUTE_MAX, AUDIT_FORGOTTEN_MAX, AUDIT_ROWS_MAX,
+    AUDIT_TEXT_BYTES_MAX, AuditEnds, AuditLog, AuditRecord, AuditRow, AuditStore, ChainCheck,
+    Outcome, RowHash, Tampering,
 };
 pub use delegated::{
     Allowed, Block, Bounds, DelegatedToken, TOKEN_BLOCKS_MAX, TOKEN_BYTES_MAX,

@@ -39,7 +39,9 @@ pub use limits::TurnLimits;
 pub use logging::guest_text;
 pub use publishing::{Draft, When, check_extensions};
 pub use recall::EpisodeSelect;
-pub use stage::{Budget, LimitPassed, Services, Turn, TurnInput, TurnOutput};
+pub use stage::{
+    Budget, Lacking, LimitPassed, Services, TURN_LACKING_MAX, Turn, TurnInput, TurnOutput,
+};
 
 pub use record::{CallRecord, LogLevel, LogLine, TurnOutcome, TurnRecord};
 

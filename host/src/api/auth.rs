@@ -5,6 +5,8 @@
 //! tenant's own and may be named by it, unless a token names them already. What the operation takes is looked up in [`super::access`] before
 //! anything is read of the request.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -16,10 +18,12 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, TenantId, TenantName, UserId};
 use crate::identity::{
-    ApiKey, ApiKeySecret, DelegatedToken, KeyId, Refusal, Scope, Tenant, TenantScope, Unverified,
+    ApiKey, ApiKeySecret, DelegatedToken, KeyId, Principal, Refusal, Scope, Tenant, TenantScope,
+    Unverified,
 };
 
 use super::access::{self, Access, Row};
+use super::audit::{Asked, Who};
 use super::error::{ApiError, ApiResult, Code};
 use super::slots::Slot;
 use super::{Api, Shared};
@@ -58,12 +62,26 @@ impl FromRequestParts<Shared> for Caller {
         let Some(credential) = Credential::parse(text) else {
             return Err(api.not_a_tenant_key(text));
         };
-        let holder = api.authenticate(&credential).await?;
-        let holder = holder.ok_or_else(unknown_key)?;
+        let asked = parts.extensions.get::<Asked>().cloned();
+        let Some(holder) = api.authenticate(&credential).await? else {
+            if let (Some(asked), Some(who)) = (asked, api.once_known(&credential).await?) {
+                api.refused(&asked, who);
+            }
+            return Err(unknown_key());
+        };
         let slot = api.requests.take(holder.tenant)?;
-        require(row.access, &holder)?;
-        if !holder.bounds.is_empty() {
-            keep_within(row, &holder, parts, api).await?;
+        let who = who(&holder, &credential, row.audited);
+        let mut may = require(row.access, &holder);
+        if may.is_ok() && !holder.bounds.is_empty() {
+            may = keep_within(row, &holder, parts, api).await;
+        }
+        match (asked, may) {
+            (Some(asked), Ok(())) => api.allowed(&asked, who).await?,
+            (Some(asked), Err(error)) => {
+                api.refused(&asked, who);
+                return Err(error);
+            }
+            (None, may) => may?,
         }
         let customer = header(&parts.headers, CUSTOMER_HEADER, CustomerId::new)?;
         let user = header(&parts.headers, USER_HEADER, UserId::new)?;
@@ -77,6 +95,15 @@ impl FromRequestParts<Shared> for Caller {
             credential,
             _slot: slot,
         })
+    }
+}
+
+fn who(holder: &Holder, credential: &Credential, audited: bool) -> Who {
+    Who {
+        log: TenantScope::for_operator(holder.tenant),
+        name: Principal::Client(holder.name.clone()).source().to_string(),
+        with: Some(credential.mark()),
+        audited,
     }
 }
 
@@ -127,17 +154,27 @@ impl FromRequestParts<Shared> for Operator {
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> ApiResult<Self> {
         let text = bearer(&parts.headers)?;
         if api.app.admin_key.is(text) {
-            return match access::of(parts)?.access {
-                Access::Operator => Ok(Self),
-                _ => Err(ApiError::new(Code::Denied, "this is not the operator's")),
-            };
+            let row = access::of(parts)?;
+            if row.access != Access::Operator {
+                return Err(ApiError::new(Code::Denied, "this is not the operator's"));
+            }
+            if row.audited {
+                api.operator_acts(parts).await?;
+            }
+            return Ok(Self);
         }
         // The routes are no secret, so a tenant's key is told what is wrong with it: 403, not 404.
         match Credential::parse(text) {
-            Some(credential) if api.authenticate(&credential).await?.is_some() => {
-                Err(not_the_operators())
-            }
-            _ => Err(unknown_key()),
+            Some(credential) => match api.authenticate(&credential).await? {
+                Some(holder) => {
+                    if let Some(asked) = parts.extensions.get::<Asked>() {
+                        api.refused(asked, who(&holder, &credential, false));
+                    }
+                    Err(not_the_operators())
+                }
+                None => Err(unknown_key()),
+            },
+            None => Err(unknown_key()),
         }
     }
 }
@@ -166,6 +203,53 @@ impl Api {
                     Ok(None)
                 }
             },
+        }
+    }
+
+    /// Whose a key or a token was that is good no longer: whoever shows it had it from them.
+    async fn once_known(&self, credential: &Credential) -> Result<Option<Who>> {
+        let id = match credential {
+            Credential::Key(secret) => secret.id(),
+            Credential::Token(token) => token.key(),
+            Credential::Jwt(_) => return Ok(None),
+        };
+        let Some(row) = self.row(id).await? else {
+            return Ok(None);
+        };
+        let is = |hash: &[u8; 32]| match credential {
+            Credential::Key(secret) => self.app.keys.verify(secret, hash),
+            Credential::Token(token) => token.comes_from(hash),
+            Credential::Jwt(_) => false,
+        };
+        let previous = row.previous.as_ref();
+        if !is(&row.hash) && !previous.is_some_and(|previous| is(&previous.hash)) {
+            return Ok(None);
+        }
+        Ok(Some(who(&Holder::of_key(row), credential, false)))
+    }
+
+    /// The operator changes something of the tenant that the path names: its log tells.
+    async fn operator_acts(self: &Arc<Self>, parts: &mut Parts) -> ApiResult<()> {
+        let path = RawPathParams::from_request_parts(parts, self).await;
+        let mut named = path.iter().flatten();
+        let name = named.find(|(part, _)| *part == "name");
+        let name = name.and_then(|(_, name)| TenantName::new(name).ok());
+        let (Some(asked), Some(name)) = (parts.extensions.get::<Asked>(), name) else {
+            return Ok(());
+        };
+        let Some(tenant) = self.tenant_named(&name).await? else {
+            return Ok(());
+        };
+        let who = Who {
+            log: TenantScope::for_operator(tenant),
+            name: "operator".to_owned(),
+            with: None,
+            audited: true,
+        };
+        match self.allowed(asked, who).await {
+            // The name was believed for a moment too long.
+            Err(Error::NotFound { .. }) => Ok(()),
+            done => Ok(done?),
         }
     }
 

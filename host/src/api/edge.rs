@@ -14,6 +14,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::Shared;
+use super::audit::Asked;
 use super::error::{ApiError, Code};
 
 /// Names a request in answers and in the log; taken from the client if it is fit to be logged.
@@ -26,16 +27,20 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 const UNMATCHED: &str = "unmatched";
 
 /// What happens around every request.
-pub(crate) async fn edge(State(api): State<Shared>, request: Request, next: Next) -> Response {
+pub(crate) async fn edge(State(api): State<Shared>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(request.headers());
     let method = known(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
     let span = tracing::info_span!("request", request.id = %id, method, route);
+    let asked = Asked::new(&id, method, route, request.uri());
+    request.extensions_mut().insert(asked.clone());
     let running = api.app.metrics.running();
     let response = next.run(request).instrument(span.clone()).await;
     drop(running);
+    let why = response.extensions().get::<ApiError>();
+    api.answered(&asked, response.status(), why).await;
     let mut response = with_problem(response, &id);
     let status = response.status().as_u16();
     let took = began.elapsed();

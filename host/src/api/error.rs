@@ -95,6 +95,12 @@ impl ApiError {
         self.0.code
     }
 
+    /// Why, for the audit log: the scope that is lacking, or the words that the client is told.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let scope = self.0.scope.map(|scope| format!("lacks {scope}"));
+        scope.or_else(|| self.0.detail.clone())
+    }
+
     /// The document, for the request of this id.
     pub(crate) fn problem(&self, request_id: &str) -> Problem {
         let (status, code, title) = self.0.code.parts();

@@ -10,6 +10,7 @@ use crate::registry::RowFault;
 
 mod admin;
 mod agents;
+mod audit;
 mod catalog;
 mod events;
 mod host;
@@ -25,6 +26,7 @@ pub use admin::{
 pub use agents::{
     AgentView, CallRequest, CallView, CapabilityView, PushView, RollbackRequest, VersionView,
 };
+pub use audit::{AuditEndsView, AuditRowView};
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};
 pub use events::{DeliveryView, EventView, ReplyTo};
 pub use host::{EmbedderView, HealthView, HostVersionView, QueueView, ReadyView};

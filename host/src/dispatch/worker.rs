@@ -10,11 +10,11 @@ use tokio::sync::OwnedMutexGuard;
 use crate::crash::{self, Point};
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::identity::TenantScope;
+use crate::identity::{AuditRecord, Outcome, TenantScope};
 use crate::registry::{Agent, AgentStatus};
 use crate::turn::{
-    CommitOutcome, Delivery, Turn, TurnCommit, TurnEnd, TurnFailure, TurnInput, TurnOutcome,
-    TurnOutput, TurnRecord,
+    CommitOutcome, Delivery, Lacking, Turn, TurnCommit, TurnEnd, TurnFailure, TurnInput,
+    TurnOutcome, TurnOutput, TurnRecord,
 };
 
 use super::queue::{Claim, Done};
@@ -175,6 +175,9 @@ impl Shared {
                     break Done::Undecided;
                 }
             };
+            if let Some(turn) = &ran.turn {
+                self.tell_refusals(attempt, turn).await;
+            }
             let output = ran.turn.map(|turn| turn.finish());
             match self.decide(attempt, ran.end, output).await {
                 Some(done) => break done,
@@ -186,6 +189,27 @@ impl Shared {
             self.gates.leave(key, gate);
         }
         done
+    }
+
+    /// Write down what agents were refused in a turn, whatever becomes of it.
+    async fn tell_refusals(&self, attempt: &Attempt, turn: &Turn) {
+        for Lacking { agent, grant } in turn.lacking() {
+            let record = AuditRecord {
+                who: format!("agent/{}", agent.name),
+                with: None,
+                what: format!("grant {}", grant.as_str()),
+                target: turn.id().to_string(),
+                outcome: Outcome::Denied,
+                code: Some("denied".to_owned()),
+                reason: Some(format!("lacks {}", grant.as_str())),
+                policy: None,
+                component: Some(agent.digest.to_string()),
+                request: None,
+                suppressed: 0,
+            };
+            let now = self.parts.services.clock.now();
+            self.parts.audit.denied(&attempt.scope, record, now).await;
+        }
     }
 
     async fn run_guest(&self, worker: usize, attempt: &mut Attempt, alone: bool) -> Result<Ran> {

@@ -22,6 +22,7 @@ use crate::memory::embed::{Embedder, Offline};
 mod admin;
 mod agents;
 mod append;
+mod audit;
 mod catalog;
 mod columns;
 mod components;

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
+use parking_lot::Mutex;
+
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result};
 use crate::events::{Event, Json};
@@ -60,6 +62,24 @@ pub struct TurnInput {
     pub attempt: u32,
     /// When it is cut off.
     pub deadline: Timestamp,
+}
+
+/// Most refused grants of a turn that are kept for the audit log: there are hardly more.
+pub const TURN_LACKING_MAX: usize = 16;
+
+/// A grant that an agent asked for and was not given.
+#[derive(Debug, Clone)]
+pub struct Lacking {
+    /// The agent.
+    pub agent: Arc<Agent>,
+    /// The grant.
+    pub grant: Grant,
+}
+
+impl Lacking {
+    fn is(&self, other: &Self) -> bool {
+        self.grant == other.grant && self.agent.name == other.agent.name
+    }
 }
 
 /// A limit of the turn that ends it at once.
@@ -133,6 +153,8 @@ pub struct Turn {
     pub(super) logs: Vec<LogLine>,
     pub(super) log_bytes: usize,
     pub(super) calls: Vec<CallRecord>,
+    /// Grants that were asked for and not there.
+    pub(super) lacking: Mutex<Vec<Lacking>>,
 }
 
 impl std::fmt::Debug for Turn {
@@ -196,6 +218,7 @@ impl Turn {
             logs: Vec::new(),
             log_bytes: 0,
             calls: Vec::new(),
+            lacking: Mutex::default(),
         }
     }
 
@@ -327,6 +350,16 @@ impl Turn {
         Ok(())
     }
 
+    /// Which turn.
+    pub fn id(&self) -> &TurnId {
+        &self.id
+    }
+
+    /// Grants that were asked for and not there, each once.
+    pub fn lacking(&self) -> Vec<Lacking> {
+        self.lacking.lock().clone()
+    }
+
     /// Whether the current agent was granted something.
     ///
     /// # Errors
@@ -335,6 +368,15 @@ impl Turn {
         if self.frame().agent.grants.has(grant) {
             return Ok(());
         }
+        let mut lacking = self.lacking.lock();
+        let missed = Lacking {
+            agent: Arc::clone(&self.frame().agent),
+            grant,
+        };
+        if lacking.len() < TURN_LACKING_MAX && !lacking.iter().any(|seen| seen.is(&missed)) {
+            lacking.push(missed);
+        }
+        drop(lacking);
         let what = format!("agent `{}`", self.frame().agent.name);
         Err(Error::Denied {
             what: what.into(),

@@ -2,10 +2,12 @@
 //! the guests are scripted: an upload is a manifest, and its description says how the agent behaves.
 
 mod agents;
+mod audit;
 mod calls;
 mod catalog;
 mod discovery;
 mod events;
+mod foreign;
 mod front;
 mod graph;
 mod harness;

@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+mod identity;
 mod services;
 mod tour;
 

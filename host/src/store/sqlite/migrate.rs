@@ -36,6 +36,7 @@ pub(super) const TENANT: Migrations = Migrations {
         include_str!("../../../../migrations/sqlite/tenant/0007_services.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0008_embedders.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0009_schema_owners.sql"),
+        include_str!("../../../../migrations/sqlite/tenant/0010_audit.sql"),
     ],
 };
 

@@ -23,7 +23,7 @@ use warren::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Runner};
 use warren::error::Result;
 use warren::events::Event;
 use warren::id::{Digest, TenantId};
-use warren::identity::{FetchKeys, Issuers, TenantScope};
+use warren::identity::{AuditLog, FetchKeys, Issuers, TenantScope};
 use warren::memory::embed::{Offline, Progress};
 use warren::registry::{Hosted, Manifest, RegistrySettings, SchemaCache};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
@@ -493,6 +493,7 @@ fn parts(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Parts {
     };
     Parts {
         admin: Arc::<SqliteStore>::clone(store),
+        audit: Arc::new(AuditLog::new(Arc::<SqliteStore>::clone(store))),
         deliveries: Arc::<SqliteStore>::clone(store),
         turns: Arc::<SqliteStore>::clone(store),
         services: Arc::new(services),
@@ -532,6 +533,7 @@ fn app(
         uploads: Arc::new(Manifests),
         feed,
         keys: store.key_hasher(),
+        audit: Arc::new(AuditLog::new(Arc::<SqliteStore>::clone(store))),
         issuers,
         issuer_keys: Arc::new(NoIssuerKeys),
         admin_key: AdminKey::new(ADMIN_KEY).unwrap(),
