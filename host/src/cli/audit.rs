@@ -120,8 +120,7 @@ fn verify(noted: Option<Head>, context: &Context) -> Result<()> {
     let talk =
         format_args!("{rows} rows follow one another; write the head down for the next check");
     context.console.say(Tint::Good, "verified", talk);
-    context.console.line(format_args!("{seq}:{hash}"));
-    Ok(())
+    context.console.line(format_args!("{seq}:{hash}"))
 }
 
 /// Check all rows up to the head that the host told of, and the row that was noted.
