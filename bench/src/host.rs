@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use warren::clock::{Clock, SystemClock};
 use warren::events::{Json, NewEvent, Topic};
 use warren::host::{Host, HostSettings};
-use warren::id::{EventId, EventType, KeyName, Label, TenantId, TenantName};
+use warren::id::{EventId, EventType, KeyName, Label, TenantName};
 use warren::identity::{Tenant, TenantScope};
 use warren::registry::NewVersion;
 
@@ -55,12 +55,8 @@ impl BenchHost {
     }
 
     async fn add_tenant(&self, index: usize) -> Result<TenantScope> {
-        let tenant = Tenant {
-            id: TenantId::generate(),
-            name: TenantName::new(&format!("bench-{index}"))?,
-            created: self.host.app.clock.now(),
-            weight: 1,
-        };
+        let name = TenantName::new(&format!("bench-{index}"))?;
+        let tenant = Tenant::new(name, self.host.app.clock.now(), 1);
         let id = tenant.id;
         self.host.app.admin.create_tenant(tenant).await?;
         Ok(TenantScope::for_request(

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use warren::app::AdminKey;
 use warren::clock::SystemClock;
 use warren::host::{Host, HostSettings};
-use warren::id::{KeyName, TenantId, TenantName};
+use warren::id::{KeyName, TenantName};
 use warren::identity::{Tenant, TenantScope};
 use warren::memory::{KnowledgeQuery, NewEntry, SearchMode, Stamp, Visibility, fresh_id};
 
@@ -149,12 +149,7 @@ fn query(text: &str, mode: SearchMode) -> KnowledgeQuery {
 /// Keep all passages as a client of the tenant would.
 async fn remember(host: &Host, passages: &[Passage]) -> Result<TenantScope> {
     let app = &host.app;
-    let tenant = Tenant {
-        id: TenantId::generate(),
-        name: TenantName::new("quality")?,
-        created: app.clock.now(),
-        weight: 1,
-    };
+    let tenant = Tenant::new(TenantName::new("quality")?, app.clock.now(), 1);
     let scope = TenantScope::for_request(tenant.id, KeyName::new("quality")?, None, None);
     app.admin.create_tenant(tenant).await?;
     for passage in passages {

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use warren::bus::local::LocalBus;
 use warren::clock::{Clock, SystemClock};
-use warren::id::{KeyName, TenantId, TenantName};
+use warren::id::{KeyName, TenantName};
 use warren::identity::{AdminStore, Tenant, TenantScope};
 use warren::memory::embed::{Embedder, Offline};
 use warren::memory::{
@@ -85,12 +85,7 @@ impl Bench {
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = SqliteStore::open(&dir.path().join("data"), settings, clock, LocalBus::new())?;
-        let tenant = Tenant {
-            id: TenantId::generate(),
-            name: TenantName::new("search")?,
-            created: SystemClock.now(),
-            weight: 1,
-        };
+        let tenant = Tenant::new(TenantName::new("search")?, SystemClock.now(), 1);
         let scope = TenantScope::for_request(tenant.id, KeyName::new("bench")?, None, None);
         store.create_tenant(tenant).await?;
         Ok(Self {

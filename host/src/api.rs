@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::id::{TenantId, TenantName};
 use crate::identity::{ApiKey, KeyId};
+use crate::quota::Quota;
 use crate::registry::SchemaCache;
 
 mod access;
@@ -25,6 +26,7 @@ mod agents;
 mod audit;
 mod auth;
 mod calls;
+mod components;
 mod dead_letters;
 mod edge;
 mod error;
@@ -50,6 +52,7 @@ mod tenants;
 mod tokens;
 mod turns;
 pub mod types;
+mod usage;
 
 pub use serve::{Certificate, serve};
 
@@ -83,9 +86,9 @@ impl Api {
             revocations: Revocations::default(),
             schemas: SchemaCache::default(),
             requests: TenantSlots::new("requests_per_tenant_max", limits.requests_per_tenant_max),
-            uploads: TenantSlots::new("uploads_per_tenant_max", limits.uploads_per_tenant_max),
+            uploads: TenantSlots::by_quota(&app.allowances, Quota::UploadsPerTenantMax),
             calls: TenantSlots::new("calls_per_tenant_max", limits.calls_per_tenant_max),
-            streams: TenantSlots::new("streams_per_tenant_max", limits.streams_per_tenant_max),
+            streams: TenantSlots::by_quota(&app.allowances, Quota::StreamsPerTenantMax),
             openapi,
             app,
         }
@@ -163,7 +166,20 @@ fn resources() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .merge(catalogue())
         .routes(routes!(tenants::create_tenant, tenants::list_tenants))
-        .routes(routes!(tenants::get_tenant, tenants::delete_tenant))
+        .routes(routes!(
+            tenants::get_tenant,
+            tenants::change_tenant,
+            tenants::delete_tenant
+        ))
+        .routes(routes!(tenants::suspend_tenant))
+        .routes(routes!(tenants::resume_tenant))
+        .routes(routes!(components::list_suspended_components))
+        .routes(routes!(
+            components::suspend_component,
+            components::resume_component
+        ))
+        .routes(routes!(usage::get_tenant_usage))
+        .routes(routes!(usage::get_usage))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(keys::rotate_key))

@@ -23,10 +23,12 @@ use crate::memory::{
     EpisodeKeeper, EpisodeStore, Eraser, KnowledgeKeeper, KnowledgeStore, ProcedureKeeper,
     ProcedureStore, SessionStore, WorkingKeeper, WorkingStore,
 };
+use crate::quota::Allowances;
 use crate::registry::{AgentStore, CatalogStore, Hosted, RegistrySettings, ServiceStore};
 pub use crate::sandbox::intake::Accepted;
 use crate::telemetry::Metrics;
 use crate::turn::{DeliveryStore, TurnStore};
+use crate::usage::UsageStore;
 
 mod front;
 
@@ -79,6 +81,10 @@ pub struct App {
     pub episode_keeper: Arc<dyn EpisodeKeeper>,
     /// Conversations.
     pub sessions: Arc<dyn SessionStore>,
+    /// What tenants used.
+    pub usage: Arc<dyn UsageStore>,
+    /// What they may use.
+    pub allowances: Arc<Allowances>,
     /// Removes what is kept of somebody.
     pub eraser: Arc<dyn Eraser>,
     /// Procedural memory.

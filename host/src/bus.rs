@@ -32,6 +32,8 @@ pub enum Announcement {
         /// Its share of the host, see [`crate::identity::Tenant::weight`].
         weight: u32,
     },
+    /// What the tenant may use was changed, or whether anything of it runs.
+    TenantChanged,
     /// The tenant was deleted.
     TenantDeleted,
 }

@@ -15,6 +15,7 @@ mod audit;
 mod build;
 mod call;
 mod client;
+mod components;
 mod connection;
 mod console;
 mod dead_letters;
@@ -41,6 +42,7 @@ mod tail;
 mod tenants;
 mod text;
 mod turns;
+mod usage;
 mod version;
 
 use client::Client;
@@ -109,8 +111,12 @@ enum Command {
     DeadLetters(dead_letters::Args),
     /// Look into the memory of agents and plans
     Memory(memory::Args),
-    /// List, make and remove tenants (operator)
+    /// Show what was used, and what may be
+    Usage(usage::Args),
+    /// List, make, change, suspend and remove tenants (operator)
     Tenants(tenants::Args),
+    /// List components that must not run, suspend and resume them (operator)
+    Components(components::Args),
     /// List, make, rotate and revoke the API keys of a tenant (operator), or hand a weaker token on
     Keys(keys::Args),
     /// List who did or was refused what, or check that nobody was at that list
@@ -172,7 +178,9 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Turns(args) => turns::run(&args, context),
         Command::DeadLetters(args) => dead_letters::run(args, context),
         Command::Memory(args) => memory::run(args, context),
+        Command::Usage(args) => usage::run(&args, context),
         Command::Tenants(args) => tenants::run(args, context),
+        Command::Components(args) => components::run(args, context),
         Command::Keys(args) => keys::run(args, context),
         Command::Audit(args) => audit::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),

@@ -15,6 +15,7 @@ use crate::embedders::{EMBEDDER_KEY_VARIABLE, EmbedderKey, EmbedderSettings};
 use crate::error::{Error, Result};
 use crate::host::{HostSettings, RetentionSettings};
 use crate::identity::{IssuerSettings, Issuers};
+use crate::quota::QuotaSettings;
 use crate::registry::RegistrySettings;
 use crate::sandbox::SandboxLimits;
 use crate::sandbox::intake::IntakeSettings;
@@ -74,6 +75,8 @@ pub struct Config {
     /// The issuers of `identity`, with their secrets from the environment.
     #[serde(skip)]
     pub issuers: Issuers,
+    /// What each tenant may use unless it is set otherwise for one.
+    pub quota: QuotaSettings,
     /// The operator's key, from the environment.
     #[serde(skip)]
     pub admin_key: Option<OperatorSecret>,
@@ -97,6 +100,7 @@ impl Default for Config {
             memory: MemorySettings::default(),
             identity: IdentitySettings::default(),
             issuers: Issuers::default(),
+            quota: QuotaSettings::default(),
             admin_key: None,
         }
     }
@@ -208,6 +212,7 @@ impl Config {
             embedder: self.memory.embedder,
             api: self.api,
             registry: self.registry,
+            quota: self.quota,
         })
     }
 
@@ -244,13 +249,18 @@ impl Config {
 
 /// Numbers of which 0 means something: for ever, at once, not at all. Any other limit of 0 would make a host
 /// that starts and does nothing.
-const MAY_BE_ZERO: [&str; 6] = [
+const MAY_BE_ZERO: [&str; 11] = [
     "retention.days",
     "retention.interval_ms",
     "dispatch.reruns_max",
     "dispatch.retry_first_ms",
+    "dispatch.breaker_failures",
     "dispatch.drain_ms",
     "memory.embedder.dims",
+    "quota.turns_per_second",
+    "quota.cpu_seconds_per_day",
+    "quota.events_per_second",
+    "quota.payload_bytes_per_second",
 ];
 
 fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, toml::Table)>> {

@@ -22,6 +22,7 @@ use crate::identity::{AdminStore, AuditLog};
 use crate::registry::Hosted;
 use crate::telemetry::TurnFigures;
 use crate::turn::{DeliveryStore, Services, Turn, TurnEnd, TurnLimits, TurnStore};
+use crate::usage::UsageStore;
 
 mod hosted;
 mod lane;
@@ -29,6 +30,7 @@ mod limits;
 mod queue;
 mod recovery;
 mod retry;
+mod running;
 mod slots;
 mod stats;
 mod sweeper;
@@ -37,10 +39,11 @@ mod worker;
 
 pub use limits::DispatchLimits;
 pub use stats::Held;
-pub use sweeper::ServiceSweeper;
+pub use sweeper::{ServiceSweeper, UsageTeller};
 
 use hosted::{Facts, Failing};
 use queue::Queues;
+use running::Running;
 use slots::SlotFile;
 use stats::DispatchStats;
 use tend::Attention;
@@ -76,6 +79,8 @@ pub struct Parts {
     pub deliveries: Arc<dyn DeliveryStore>,
     /// Turns.
     pub turns: Arc<dyn TurnStore>,
+    /// What they used today before this host started.
+    pub usage: Arc<dyn UsageStore>,
     /// What turns read from.
     pub services: Arc<Services>,
     /// Runs guests.
@@ -103,6 +108,7 @@ struct Shared {
     gates: Gates,
     stats: DispatchStats,
     failing: Failing,
+    running: Running,
     /// No more deliveries are taken.
     closing: CancellationToken,
     /// Running turns are dropped.
@@ -112,6 +118,24 @@ struct Shared {
 impl Shared {
     fn figures(&self) -> TurnFigures {
         self.stats.figures(self.queues.lock().running())
+    }
+
+    /// Begin to look after a tenant, or take over what of it was changed.
+    fn take_over(&self, tenant: TenantId) {
+        let standing = self.parts.services.allowances.standing(tenant);
+        let run = {
+            let mut queues = self.queues.lock();
+            queues.add_tenant(tenant, standing.weight);
+            queues.set_standing(tenant, &standing);
+            queues.has_runnable()
+        };
+        if run {
+            self.work.notify_one();
+        }
+        if standing.suspended.is_some() {
+            let stopped = self.running.stop(|turn| turn.tenant == tenant);
+            tracing::info!(tenant.id = %tenant, stopped, "nothing of the tenant runs any more");
+        }
     }
 }
 
@@ -131,6 +155,7 @@ impl Dispatcher {
             gates: Gates::default(),
             stats: DispatchStats::default(),
             failing: Failing::default(),
+            running: Running::default(),
             closing: CancellationToken::new(),
             killed: CancellationToken::new(),
             parts,
@@ -147,10 +172,7 @@ impl Dispatcher {
     pub async fn start(&self, recovery: Recovery) -> Result<()> {
         self.shared.recover(recovery.0).await?;
         for tenant in self.shared.parts.admin.all_tenants().await? {
-            self.shared
-                .queues
-                .lock()
-                .add_tenant(tenant.id, tenant.weight);
+            self.shared.take_over(tenant.id);
             self.shared.attention.all(tenant.id);
         }
         let tender = Arc::clone(&self.shared);
@@ -262,12 +284,14 @@ impl Bus for Inbox {
             }
             Announcement::DueChanged => shared.attention.due(tenant),
             Announcement::AgentsChanged => shared.attention.all(tenant),
-            Announcement::TenantCreated { weight } => {
-                shared.queues.lock().add_tenant(tenant, weight);
+            Announcement::TenantCreated { .. } => {
+                shared.take_over(tenant);
                 shared.attention.all(tenant);
             }
+            Announcement::TenantChanged => shared.take_over(tenant),
             Announcement::TenantDeleted => {
                 shared.queues.lock().remove_tenant(tenant);
+                shared.running.stop(|turn| turn.tenant == tenant);
                 shared.failing.forget(tenant);
                 shared.attention.forget(tenant);
             }

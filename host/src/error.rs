@@ -67,6 +67,28 @@ pub enum Error {
         /// Its value.
         max: u64,
     },
+    /// A tenant's quota is used up for the moment.
+    #[error(
+        "{quota} is {max} {unit}, all used: try again in {retry_after_s} s, or ask the operator for more"
+    )]
+    OverQuota {
+        /// The quota's word.
+        quota: &'static str,
+        /// Its unit.
+        unit: &'static str,
+        /// Its value.
+        max: u64,
+        /// In how many seconds the same may succeed.
+        retry_after_s: u32,
+    },
+    /// The operator has suspended it: nothing of it runs, and nothing new is taken, until that is lifted.
+    #[error("the {what} is suspended: {reason}")]
+    Suspended {
+        /// `tenant` or `component`.
+        what: &'static str,
+        /// Why, in the operator's words.
+        reason: String,
+    },
     /// There is no room for it. What is there can be read.
     #[error("no room in {what}: the disk is full, or tenant_bytes_max is reached; free some space")]
     StorageFull {
@@ -131,12 +153,16 @@ impl Error {
     /// Whether the same call may succeed later.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Exhausted { .. } | Self::StorageFull { .. } | Self::Unavailable { .. } => true,
+            Self::Exhausted { .. }
+            | Self::OverQuota { .. }
+            | Self::StorageFull { .. }
+            | Self::Unavailable { .. } => true,
             Self::Invalid { .. }
             | Self::Denied { .. }
             | Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::TooLarge { .. }
+            | Self::Suspended { .. }
             | Self::Internal { .. } => false,
         }
     }

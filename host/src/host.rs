@@ -17,13 +17,17 @@ use crate::bus::local::LocalBus;
 use crate::bus::{Bus, Feed};
 use crate::clock::Clock;
 use crate::crash::{self, Point};
-use crate::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner, ServiceSweeper};
+use crate::dispatch::{
+    DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner, ServiceSweeper, UsageTeller,
+};
 use crate::embedders::{EmbedderSettings, Work, Worker};
 use crate::error::Result;
 use crate::id::Digest;
 use crate::identity::{AuditLog, Issuers, TenantScope};
+use crate::memory::KNOWLEDGE_ENTRIES_MAX;
 use crate::memory::embed::{Embedder, Progress, Watched};
-use crate::registry::{Hosted, RegistrySettings, SchemaCache};
+use crate::quota::{Quota, QuotaSettings, Quotas};
+use crate::registry::{AGENTS_PER_TENANT_MAX, Hosted, RegistrySettings, SchemaCache};
 use crate::sandbox::intake::{Accepted, Artifacts, Intake, IntakeSettings};
 use crate::sandbox::{ArtifactSource, Sandbox, SandboxLimits};
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
@@ -71,6 +75,8 @@ pub struct HostSettings {
     pub api: ApiLimits,
     /// How the catalogue of services is run.
     pub registry: RegistrySettings,
+    /// What each tenant may use unless it is set otherwise for one.
+    pub quota: QuotaSettings,
 }
 
 impl HostSettings {
@@ -90,8 +96,35 @@ impl HostSettings {
             front: Front::default(),
             api: ApiLimits::default(),
             registry: RegistrySettings::default(),
+            quota: QuotaSettings::default(),
         }
     }
+
+    /// What a tenant may use for which nothing else is set.
+    pub fn quotas(&self) -> Quotas {
+        quotas(&self.quota, &self.api)
+            .with(Quota::TenantBytesMax, self.store.tenant_bytes_max)
+            .with(
+                Quota::TenantTurnsRunningMax,
+                self.dispatch.tenant_turns_running_max as u64,
+            )
+    }
+}
+
+/// What of quotas is told by these settings, everything else at its default.
+pub fn quotas(settings: &QuotaSettings, api: &ApiLimits) -> Quotas {
+    settings
+        .quotas()
+        .with(Quota::KnowledgeEntriesMax, KNOWLEDGE_ENTRIES_MAX)
+        .with(Quota::AgentsPerTenantMax, AGENTS_PER_TENANT_MAX)
+        .with(
+            Quota::StreamsPerTenantMax,
+            api.streams_per_tenant_max as u64,
+        )
+        .with(
+            Quota::UploadsPerTenantMax,
+            api.uploads_per_tenant_max as u64,
+        )
 }
 
 /// A host, without its socket.
@@ -107,7 +140,7 @@ pub struct Host {
     /// What turns read from.
     pub services: Arc<Services>,
     recovery: Option<Recovery>,
-    sweepers: Option<(Sweeper, ServiceSweeper)>,
+    sweepers: Option<(Sweeper, ServiceSweeper, UsageTeller)>,
     sweeping: Vec<Sweeping>,
     /// Taken when the host starts.
     embedding: Option<Work>,
@@ -124,9 +157,11 @@ impl Host {
         let bus = LocalBus::new();
         let announce: Arc<dyn Bus> = Arc::<LocalBus>::clone(&bus);
         let (embedder, progress) = watched(&settings.embedder)?;
+        let quotas = settings.quotas();
         let store = SqliteStore::open(
             &settings.data_dir,
             SqliteSettings {
+                quotas,
                 embedder: Arc::<Watched>::clone(&embedder),
                 ..settings.store
             },
@@ -149,6 +184,7 @@ impl Host {
         let audit = Arc::clone(&parts.audit);
         let (dispatcher, recovery) = Dispatcher::new(parts, &settings.data_dir.join(RUNNING_FILE))?;
         bus.connect(dispatcher.inbox());
+        let bills = bills(&store, &clock);
         let silence = silence(&store, &clock, settings.registry);
         let uploads = Arc::new(Gate {
             intake,
@@ -178,7 +214,7 @@ impl Host {
             sandbox,
             services,
             recovery: Some(recovery),
-            sweepers: Some((sweeper, silence)),
+            sweepers: Some((sweeper, silence, bills)),
             sweeping: Vec::new(),
             embedding: Some(embedding),
             worker: None,
@@ -190,9 +226,10 @@ impl Host {
         if let Some(recovery) = self.recovery.take() {
             self.dispatcher.start(recovery).await?;
         }
-        if let Some((old, silent)) = self.sweepers.take() {
+        if let Some((old, silent, bills)) = self.sweepers.take() {
             let silent = Sweeping::begin(async move |closing| silent.run(&closing).await);
-            self.sweeping = vec![old.start(), silent];
+            let bills = Sweeping::begin(async move |closing| bills.run(&closing).await);
+            self.sweeping = vec![old.start(), silent, bills];
         }
         self.app.health.set_recovered();
         self.worker = self.embedding.take().map(Worker::start);
@@ -250,6 +287,8 @@ fn app(store: &Arc<SqliteStore>, outside: Outside) -> App {
         procedure_keeper: Arc::<SqliteStore>::clone(store),
         working_keeper: Arc::<SqliteStore>::clone(store),
         sessions: Arc::<SqliteStore>::clone(store),
+        usage: Arc::<SqliteStore>::clone(store),
+        allowances: Arc::clone(store.allowances()),
         eraser: Arc::<SqliteStore>::clone(store),
         episodes: Arc::<SqliteStore>::clone(store),
         procedures: Arc::<SqliteStore>::clone(store),
@@ -301,6 +340,7 @@ fn parts(
         audit: Arc::new(AuditLog::new(Arc::<SqliteStore>::clone(store))),
         deliveries: Arc::<SqliteStore>::clone(store),
         turns: Arc::<SqliteStore>::clone(store),
+        usage: Arc::<SqliteStore>::clone(store),
         services: Arc::clone(services),
         runner: Arc::new(Guests(Arc::clone(sandbox))),
         limits,
@@ -320,6 +360,7 @@ fn services(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Arc<Services> {
         procedures: Arc::<SqliteStore>::clone(store),
         schemas: SchemaCache::default(),
         hosted: OnceLock::new(),
+        allowances: Arc::clone(store.allowances()),
     })
 }
 
@@ -328,6 +369,14 @@ fn hosted(dispatcher: &Dispatcher, services: &Services) -> Arc<dyn Hosted> {
     let hosted = dispatcher.hosted();
     services.hosted.get_or_init(|| Arc::downgrade(&hosted));
     hosted
+}
+
+fn bills(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> UsageTeller {
+    UsageTeller {
+        admin: Arc::<SqliteStore>::clone(store),
+        usage: Arc::<SqliteStore>::clone(store),
+        clock: Arc::clone(clock),
+    }
 }
 
 fn silence(
@@ -375,5 +424,20 @@ impl Uploads for Gate {
             self.store.notice(error);
         }
         accepted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotas_are_those_of_the_settings_of_their_names() {
+        let admin = AdminKey::new(&"k".repeat(64)).unwrap();
+        let quotas = HostSettings::new(PathBuf::new(), admin).quotas();
+        let defaults = Quotas::default()
+            .with(Quota::KnowledgeEntriesMax, KNOWLEDGE_ENTRIES_MAX)
+            .with(Quota::AgentsPerTenantMax, AGENTS_PER_TENANT_MAX);
+        assert_eq!(quotas, defaults);
     }
 }

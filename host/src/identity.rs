@@ -5,6 +5,7 @@
 //! There is no `Default` and no conversion from a [`TenantId`].
 //! This module knows nothing of HTTP or SQL.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::id::{AgentName, CustomerId, KeyName, TenantId, TenantName, UserId};
+use crate::id::{AgentName, CustomerId, Digest, KeyName, TenantId, TenantName, UserId};
+use crate::quota::{Overrides, Quota};
 
 mod api_key;
 mod audit;
@@ -46,6 +48,9 @@ pub use scopes::{Scope, Scopes};
 /// by a token.
 pub const ISSUED_PREFIX: &str = "jwt-";
 
+/// The source of what the host itself publishes.
+pub const HOST_SOURCE: &str = "host";
+
 /// Who acts inside a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
@@ -63,7 +68,7 @@ impl Principal {
         match self {
             Self::Agent(name) => format!("agent/{name}").into(),
             Self::Client(name) => format!("client/{name}").into(),
-            Self::Host => "host".into(),
+            Self::Host => HOST_SOURCE.into(),
         }
     }
 }
@@ -165,6 +170,66 @@ pub struct Tenant {
     pub created: Timestamp,
     /// Its share of the host relative to others, 1 to 100.
     pub weight: u32,
+    /// What it may use, as far as an operator has set it.
+    #[serde(default)]
+    pub quotas: Overrides,
+    /// Why nothing of it runs, if so.
+    #[serde(default)]
+    pub suspended: Option<String>,
+}
+
+impl Tenant {
+    /// A tenant of an id of its own, with the quotas that every tenant has.
+    pub fn new(name: TenantName, created: Timestamp, weight: u32) -> Self {
+        Self {
+            id: TenantId::generate(),
+            name,
+            created,
+            weight,
+            quotas: Overrides::new(),
+            suspended: None,
+        }
+    }
+}
+
+/// A component that no turn runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuspendedComponent {
+    /// Which.
+    pub digest: Digest,
+    /// Why: whoever pushes it is told.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What an operator changes of a tenant. What is not named stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantChange {
+    /// Its share of the host.
+    pub weight: Option<u32>,
+    /// Quotas; none puts one back to what every tenant has.
+    pub quotas: BTreeMap<Quota, Option<u64>>,
+    /// Suspend it for a reason, or (none) let it run again.
+    pub suspended: Option<Option<String>>,
+}
+
+impl TenantChange {
+    /// The tenant after it.
+    #[must_use]
+    pub fn apply(&self, mut tenant: Tenant) -> Tenant {
+        tenant.weight = self.weight.unwrap_or(tenant.weight);
+        for (quota, value) in &self.quotas {
+            match value {
+                Some(value) => tenant.quotas.insert(*quota, *value),
+                None => tenant.quotas.remove(quota),
+            };
+        }
+        if let Some(suspended) = &self.suspended {
+            tenant.suspended.clone_from(suspended);
+        }
+        tenant
+    }
 }
 
 /// Another secret for a key.
@@ -187,6 +252,16 @@ pub trait AdminStore: Send + Sync {
     async fn get_tenant(&self, name: &TenantName) -> Result<Tenant>;
     /// `NotFound` if there is none of this id.
     async fn find_tenant(&self, id: TenantId) -> Result<Tenant>;
+    /// Change what a tenant may use, or whether it runs; returns it as it is then. It holds at once.
+    /// `NotFound` if there is none of that name, `Invalid` for a value that a quota cannot have.
+    async fn change_tenant(&self, name: &TenantName, change: TenantChange) -> Result<Tenant>;
+    /// Let no turn of any tenant run a component. The same again says another reason.
+    /// `Exhausted` when as many are suspended as may be.
+    async fn suspend_component(&self, component: SuspendedComponent) -> Result<()>;
+    /// Let it run again. `NotFound` if it is not suspended.
+    async fn resume_component(&self, digest: Digest) -> Result<()>;
+    /// All that are suspended, by digest.
+    async fn suspended_components(&self) -> Result<Vec<SuspendedComponent>>;
     /// Every tenant's id and weight, for the dispatcher at start.
     async fn all_tenants(&self) -> Result<Vec<Tenant>>;
     /// Remove a tenant, its keys and its directory: nothing of it is left.

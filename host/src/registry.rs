@@ -60,7 +60,7 @@ pub use feed::{Change, FEED_PREFIX, change_event, is_feed_event};
 pub use grant::{Grant, GrantSet};
 pub use graph::{Dangling, Graph, GraphEvent, GraphNode};
 pub use lifecycle::{
-    BEATS_MISSED_DEGRADED, BEATS_MISSED_UNHEALTHY, BEATS_PER_TTL, ERRORS_DEGRADED,
+    BEATS_MISSED_DEGRADED, BEATS_MISSED_UNHEALTHY, BEATS_PER_TTL, BreakerState, ERRORS_DEGRADED,
     ERRORS_UNHEALTHY, Health, HealthWord, HostedFacts, HostedState, LOAD_DEGRADED_PERCENT,
     MEMORY_UNHEALTHY_PERCENT, ServiceState, hosted_state,
 };

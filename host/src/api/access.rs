@@ -64,7 +64,14 @@ const TABLE: &[(&str, &str, Access, Keeps)] = &[
     ("GET",    "/v1/tenants",                             Operator,              NONE),
     ("POST",   "/v1/tenants",                             Operator,              NONE),
     ("GET",    "/v1/tenants/{name}",                      Operator,              NONE),
+    ("PATCH",  "/v1/tenants/{name}",                      Operator,              NONE),
     ("DELETE", "/v1/tenants/{name}",                      Operator,              NONE),
+    ("POST",   "/v1/tenants/{name}/suspend",              Operator,              NONE),
+    ("POST",   "/v1/tenants/{name}/resume",               Operator,              NONE),
+    ("GET",    "/v1/suspended-components",                Operator,              NONE),
+    ("PUT",    "/v1/suspended-components/{digest}",       Operator,              NONE),
+    ("DELETE", "/v1/suspended-components/{digest}",       Operator,              NONE),
+    ("GET",    "/v1/tenants/{name}/usage",                Operator,              NONE),
     ("GET",    "/v1/tenants/{name}/keys",                 Operator,              NONE),
     ("POST",   "/v1/tenants/{name}/keys",                 Operator,              NONE),
     ("DELETE", "/v1/tenants/{name}/keys/{key}",           Operator,              NONE),
@@ -98,6 +105,7 @@ const TABLE: &[(&str, &str, Access, Keeps)] = &[
     ("GET",    "/v1/turns",                               Needs(TurnsRead),      NONE),
     ("GET",    "/v1/turns/{turn}",                        Needs(TurnsRead),      NONE),
     ("GET",    "/v1/queue",                               Needs(TurnsRead),      NONE),
+    ("GET",    "/v1/usage",                               Needs(TurnsRead),      NONE),
     ("GET",    "/v1/dead-letters",                        Needs(TurnsRead),      NONE),
     ("DELETE", "/v1/dead-letters/{turn}",                 Needs(TurnsWrite),     NONE),
     ("POST",   "/v1/dead-letters/{turn}/replay",          Needs(TurnsWrite),     NONE),
@@ -186,6 +194,12 @@ const UNAUDITED: &[(&str, &str)] = &[
     ("PUT",    "/v1/memory/sessions/{id}"),
     ("DELETE", "/v1/memory/sessions/{id}"),
 ];
+/// Changes that their handlers write down: switches that must not wait for the log of whoever they stop.
+const SWITCHES: &[(&str, &str)] = &[
+    ("POST", "/v1/tenants/{name}/suspend"),
+    ("PUT", "/v1/suspended-components/{digest}"),
+    ("DELETE", "/v1/suspended-components/{digest}"),
+];
 /// Reading that is written down: it carries much away at once.
 const AUDITED_READING: (&str, &str) = ("GET", "/v1/memory/export");
 
@@ -193,7 +207,8 @@ static BY_ROUTE: LazyLock<HashMap<(&str, &str), Row>> = LazyLock::new(|| {
     let row = |row: &(&'static str, &'static str, Access, Keeps)| {
         let (method, path, access, keeps) = *row;
         let route = (method, path);
-        let audited = method != "GET" && !UNAUDITED.contains(&route) || route == AUDITED_READING;
+        let told_elsewhere = UNAUDITED.contains(&route) || SWITCHES.contains(&route);
+        let audited = method != "GET" && !told_elsewhere || route == AUDITED_READING;
         let row = Row {
             access,
             keeps,
@@ -282,6 +297,7 @@ pub(super) fn describe(document: &mut Document) {
             ("GET", &mut item.get),
             ("PUT", &mut item.put),
             ("POST", &mut item.post),
+            ("PATCH", &mut item.patch),
             ("DELETE", &mut item.delete),
         ];
         for (method, operation) in operations {
@@ -349,6 +365,10 @@ mod tests {
             let row = BY_ROUTE.get(route).expect("a row of an operation");
             let grave = [Needs(AgentsDeploy), Needs(TurnsWrite), Operator];
             assert!(!grave.contains(&row.access), "{route:?}");
+        }
+        for route in SWITCHES {
+            let row = BY_ROUTE.get(route).expect("a row of an operation");
+            assert_eq!(row.access, Operator, "{route:?}");
         }
     }
 

@@ -96,9 +96,10 @@ pub(crate) async fn list_agents(
     let query = params.query()?;
     let directory = api.app.agents.directory(&caller.scope).await?;
     let found = directory.find_agents(&query)?;
+    let breakers = api.app.hosted.breakers(caller.scope.tenant());
     let views: Vec<AgentView> = found
         .iter()
-        .map(|agent| AgentView::from(&**agent))
+        .map(|agent| AgentView::from(&**agent).with_breaker(breakers.get(&agent.id).copied()))
         .collect();
     let next = |view: &AgentView| view.name.to_string();
     Ok(Json(page::by_name(views, query.limit, next)))
@@ -116,7 +117,9 @@ pub(crate) async fn get_agent(
     UrlPath(name): UrlPath<AgentName>,
 ) -> ApiResult<Json<AgentView>> {
     let agent = api.agent(&caller.scope, &name).await?;
-    Ok(Json(AgentView::from(&*agent)))
+    let breakers = api.app.hosted.breakers(caller.scope.tenant());
+    let breaker = breakers.get(&agent.id).copied();
+    Ok(Json(AgentView::from(&*agent).with_breaker(breaker)))
 }
 
 /// Remove an agent, its versions and what waits for it. Its past turns stay readable.

@@ -4,15 +4,22 @@
 //! crash nor a client that hangs up leaves a change without its row; if it then fails, a second row says so.
 //! Refusals to somebody who is known are written down before they are answered, limited a minute; what is
 //! left out is counted in the next row.
+//!
+//! Switches that the operator throws are the exception: whoever is stopped may be the reason why nothing can
+//! be written, so that a switch waits for its rows so long and no longer.
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::id::{Digest, TenantId};
 use crate::identity::{AuditRecord, Outcome, TenantScope};
 
 use super::auth::Caller;
@@ -20,6 +27,11 @@ use super::error::{ApiError, ApiResult};
 use super::extract::UrlQuery;
 use super::types::{AuditEndsView, AuditRowView, Listing};
 use super::{Api, Shared, page};
+
+/// Longest that a switch waits for its rows: half of the second within which it must act.
+const SWITCH_WAIT: Duration = Duration::from_millis(500);
+/// Most tenants whose logs are written to at once when a component is switched off or on.
+const TELLING_MAX: usize = 64;
 
 /// Where a page of the log begins.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -120,7 +132,93 @@ impl Asked {
     }
 }
 
+/// What the operator switches off or on.
+pub(crate) struct Switch<'a> {
+    pub(crate) asked: &'a Asked,
+    /// The component, if it is one.
+    pub(crate) component: Option<Digest>,
+    /// Why it is switched off.
+    pub(crate) reason: Option<&'a str>,
+}
+
+impl Switch<'_> {
+    /// Throw it once its rows are written, or after [`SWITCH_WAIT`]; they follow then.
+    pub(crate) async fn throw<T>(
+        telling: impl Future<Output = ()>,
+        act: impl Future<Output = T>,
+    ) -> T {
+        told_first(SWITCH_WAIT, telling, act).await
+    }
+}
+
+async fn told_first<T>(
+    wait: Duration,
+    telling: impl Future<Output = ()>,
+    act: impl Future<Output = T>,
+) -> T {
+    let mut telling = pin!(telling);
+    let told = tokio::time::timeout(wait, &mut telling).await;
+    let done = act.await;
+    if told.is_err() {
+        tracing::warn!("a switch was thrown before it was written down");
+        telling.await;
+    }
+    done
+}
+
 impl Api {
+    /// Write a switch down in the log of a tenant.
+    pub(crate) async fn tell_of_switch(&self, switch: &Switch<'_>, tenant: TenantId) {
+        let who = Who {
+            log: TenantScope::for_operator(tenant),
+            name: "operator".to_owned(),
+            with: None,
+            audited: false,
+        };
+        let record = AuditRecord {
+            component: switch.component.map(|digest| digest.to_string()),
+            reason: switch.reason.map(str::to_owned),
+            ..switch.asked.record(&who)
+        };
+        let now = self.app.clock.now();
+        match self.app.audit.allowed(&who.log, record, now).await {
+            // It was removed in between.
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => {
+                tracing::error!(tenant.id = %tenant, %error, "a switch goes without its row in the audit log");
+            }
+        }
+    }
+
+    /// Write the switch of a component down in the logs of all tenants whose agents run it.
+    pub(crate) async fn tell_owners_of_switch(&self, switch: &Switch<'_>) {
+        let tenants = match self.app.admin.all_tenants().await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::error!(%error, "a switch goes without its rows in the audit logs");
+                return;
+            }
+        };
+        let tell = async |tenant: TenantId| {
+            let scope = TenantScope::for_operator(tenant);
+            let has = match self.app.agents.directory(&scope).await {
+                Ok(directory) => directory
+                    .agents()
+                    .any(|agent| Some(agent.digest) == switch.component),
+                Err(error) => {
+                    tracing::error!(tenant.id = %tenant, %error, "its agents cannot be read");
+                    false
+                }
+            };
+            if has {
+                self.tell_of_switch(switch, tenant).await;
+            }
+        };
+        futures_util::stream::iter(tenants)
+            .for_each_concurrent(TELLING_MAX, |tenant| tell(tenant.id))
+            .await;
+    }
+
     /// It is from somebody who may do it: write it down first, if that is to be.
     ///
     /// # Errors
@@ -166,5 +264,29 @@ impl Api {
         } else {
             self.app.audit.failed(&who.log, record, now).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_switch_does_not_wait_for_the_log_of_whom_it_stops() {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let told = std::cell::Cell::new(false);
+        let telling = async {
+            stopped.await.unwrap();
+            told.set(true);
+        };
+        told_first(Duration::ZERO, telling, async { stop.send(()).unwrap() }).await;
+        assert!(told.get(), "its row follows");
+    }
+
+    #[tokio::test]
+    async fn a_switch_is_written_down_first() {
+        let told = std::cell::Cell::new(false);
+        let act = async { assert!(told.get()) };
+        Switch::throw(async { told.set(true) }, act).await;
     }
 }

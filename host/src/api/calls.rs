@@ -63,6 +63,7 @@ pub(crate) async fn call_agent(
     // Subscribe before asking, or a quick answer would be missed.
     let feed = api.app.feed.subscribe(scope.tenant());
     let events = vec![question.event.clone()];
+    api.admit(scope, &events)?;
     api.app.events.append(scope, events).await?;
     let wait = Wait {
         api: &api,

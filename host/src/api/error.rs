@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
 use crate::identity::Scope;
+use crate::quota::Quota;
 use crate::registry::RowFault;
 
 use super::types::Problem;
@@ -22,7 +23,7 @@ pub(crate) use code::Code;
 
 /// Seconds after which a client that was told to wait should try again. Quotas refill and writers
 /// recover within about a second; the client's own back-off does the rest.
-const RETRY_AFTER_SECONDS: u16 = 1;
+const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// What a client is told when there is no room: which file did not grow is the operator's to know.
 const STORAGE_FULL: &str = "the disk is full, or the tenant has reached tenant_bytes_max: nothing was \
@@ -43,6 +44,8 @@ struct Parts {
     event_id: Option<String>,
     turn_id: Option<String>,
     rows: Vec<RowFault>,
+    /// Seconds after which the same may succeed, where that is known.
+    retry_after: Option<u32>,
     source: Option<Arc<Error>>,
 }
 
@@ -66,6 +69,7 @@ impl ApiError {
             event_id: None,
             turn_id: None,
             rows: Vec::new(),
+            retry_after: None,
             source: None,
         }))
     }
@@ -142,6 +146,14 @@ impl ApiError {
     }
 }
 
+/// What to do at a limit.
+fn advice(limit: &str) -> &'static str {
+    match limit.parse::<Quota>() {
+        Ok(_) => "free some, or ask the operator for more",
+        Err(_) => "free some, or try again later",
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let words = error.to_string();
@@ -156,8 +168,18 @@ impl From<Error> for ApiError {
                 Self::new(Code::TooLarge, words).with(|p| p.limit = Some(limit.to_owned()))
             }
             Error::Exhausted { limit, .. } => {
+                let words = format!("{words}: {}", advice(limit));
                 Self::new(Code::Exhausted, words).with(|p| p.limit = Some(limit.to_owned()))
             }
+            Error::OverQuota {
+                quota,
+                retry_after_s,
+                ..
+            } => Self::new(Code::Exhausted, words).with(|p| {
+                p.limit = Some(quota.to_owned());
+                p.retry_after = Some(retry_after_s);
+            }),
+            Error::Suspended { .. } => Self::new(Code::Suspended, words),
             Error::StorageFull { .. } => Self::new(Code::StorageFull, STORAGE_FULL)
                 .with(|p| p.source = Some(Arc::new(error))),
             // The reason may name files and addresses of the host.
@@ -185,7 +207,8 @@ impl IntoResponse for ApiError {
                 );
             }
             Code::Exhausted | Code::Unavailable | Code::StorageFull => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+                let seconds = self.0.retry_after.unwrap_or(RETRY_AFTER_SECONDS);
+                headers.insert(header::RETRY_AFTER, seconds.into());
             }
             _ => {}
         }
@@ -204,10 +227,19 @@ mod tests {
         (status, error.problem("req_1"))
     }
 
+    fn over_quota() -> Error {
+        Error::OverQuota {
+            quota: "events_per_second",
+            unit: "events a second",
+            max: 5,
+            retry_after_s: 7,
+        }
+    }
+
     #[test]
     fn each_error_has_its_status_and_code() {
         let io = || std::io::Error::other("/var/lib/secret");
-        let table: [(Error, u16, &str); 9] = [
+        let table: [(Error, u16, &str); 11] = [
             (Error::invalid("topic", "no"), 422, "invalid"),
             (
                 Error::Denied {
@@ -237,6 +269,15 @@ mod tests {
                 },
                 429,
                 "exhausted",
+            ),
+            (over_quota(), 429, "exhausted"),
+            (
+                Error::Suspended {
+                    what: "tenant",
+                    reason: "unpaid".into(),
+                },
+                403,
+                "suspended",
             ),
             (
                 Error::Unavailable {
@@ -275,7 +316,22 @@ mod tests {
             error.problem("r").limit.as_deref(),
             Some("streams_per_tenant_max")
         );
+        assert_eq!(
+            error.problem("r").detail.as_deref(),
+            Some(
+                "streams_per_tenant_max is 2 streams, all used: free some, or ask the operator for more"
+            )
+        );
         let response = error.into_response();
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        let error = ApiError::from(over_quota());
+        let problem = error.problem("r");
+        assert_eq!(problem.limit.as_deref(), Some("events_per_second"));
+        assert!(
+            problem
+                .detail
+                .is_some_and(|words| words.contains("is 5 events a second"))
+        );
+        assert_eq!(error.into_response().headers()[header::RETRY_AFTER], "7");
     }
 }

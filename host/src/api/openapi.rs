@@ -60,6 +60,7 @@ impl Modify for Problems {
                 &mut item.get,
                 &mut item.put,
                 &mut item.post,
+                &mut item.patch,
                 &mut item.delete,
             ]
         });

@@ -1,18 +1,23 @@
 //! `/v1/tenants`: the operator makes and removes tenants.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 
-use crate::error::Error;
-use crate::id::{TenantId, TenantName};
-use crate::identity::Tenant;
+use crate::error::{Error, Result};
+use crate::events::short;
+use crate::id::TenantName;
+use crate::identity::{Tenant, TenantChange};
 
+use super::audit::{Asked, Switch};
 use super::auth::Operator;
 use super::error::ApiResult;
 use super::extract::{JsonBody, UrlPath, UrlQuery};
-use super::types::{Listing, TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX, TenantRequest, TenantView};
+use super::types::{
+    Listing, SuspendRequest, TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX, TenantPatch, TenantRequest,
+    TenantView,
+};
 use super::{Shared, page};
 
 /// Where a list of tenants begins.
@@ -39,15 +44,10 @@ pub(crate) async fn create_tenant(
     JsonBody(request): JsonBody<TenantRequest>,
 ) -> ApiResult<(StatusCode, Json<TenantView>)> {
     let weight = request.weight.unwrap_or(TENANT_WEIGHT_DEFAULT);
-    if !(1..=TENANT_WEIGHT_MAX).contains(&weight) {
-        let reason = format!("{weight} is not between 1 and {TENANT_WEIGHT_MAX}");
-        return Err(Error::invalid("weight", reason).into());
-    }
+    check_weight(weight)?;
     let tenant = Tenant {
-        id: TenantId::generate(),
-        name: request.name,
-        created: api.app.clock.now(),
-        weight,
+        quotas: request.quotas,
+        ..Tenant::new(request.name, api.app.clock.now(), weight)
     };
     api.app.admin.create_tenant(tenant.clone()).await?;
     Ok((StatusCode::CREATED, Json(tenant.into())))
@@ -83,6 +83,92 @@ pub(crate) async fn get_tenant(
     UrlPath(name): UrlPath<TenantName>,
 ) -> ApiResult<Json<TenantView>> {
     Ok(Json(api.app.admin.get_tenant(&name).await?.into()))
+}
+
+/// Change what a tenant may use. What is not named stays; a quota of `null` is put back to what every tenant
+/// has. It holds from the next event and the next turn on.
+#[utoipa::path(
+    patch, path = "/v1/tenants/{name}", tag = "tenants", security(("admin" = [])),
+    params(("name" = String, Path, description = "The tenant.")),
+    request_body = TenantPatch,
+    responses((status = 200, description = "The tenant as it is now.", body = TenantView)),
+)]
+pub(crate) async fn change_tenant(
+    State(api): State<Shared>,
+    _: Operator,
+    UrlPath(name): UrlPath<TenantName>,
+    JsonBody(patch): JsonBody<TenantPatch>,
+) -> ApiResult<Json<TenantView>> {
+    if let Some(weight) = patch.weight {
+        check_weight(weight)?;
+    }
+    let change = TenantChange {
+        weight: patch.weight,
+        quotas: patch.quotas,
+        suspended: None,
+    };
+    Ok(Json(
+        api.app.admin.change_tenant(&name, change).await?.into(),
+    ))
+}
+
+/// Let nothing of a tenant run from now on, running turns included, and take nothing new of it: events and
+/// uploads are refused with the reason. What it has stays and can be read; events that were accepted wait.
+#[utoipa::path(
+    post, path = "/v1/tenants/{name}/suspend", tag = "tenants", security(("admin" = [])),
+    params(("name" = String, Path, description = "The tenant.")),
+    request_body = SuspendRequest,
+    responses((status = 200, description = "The tenant as it is now.", body = TenantView)),
+)]
+pub(crate) async fn suspend_tenant(
+    State(api): State<Shared>,
+    _: Operator,
+    Extension(asked): Extension<Asked>,
+    UrlPath(name): UrlPath<TenantName>,
+    JsonBody(request): JsonBody<SuspendRequest>,
+) -> ApiResult<Json<TenantView>> {
+    let reason = short("reason", &request.reason)?.to_string();
+    let tenant = api.app.admin.get_tenant(&name).await?;
+    let switch = Switch {
+        asked: &asked,
+        component: None,
+        reason: Some(&reason),
+    };
+    let telling = api.tell_of_switch(&switch, tenant.id);
+    let change = TenantChange {
+        suspended: Some(Some(reason.clone())),
+        ..TenantChange::default()
+    };
+    let suspend = api.app.admin.change_tenant(&name, change);
+    Ok(Json(Switch::throw(telling, suspend).await?.into()))
+}
+
+/// Let a suspended tenant go on where it was.
+#[utoipa::path(
+    post, path = "/v1/tenants/{name}/resume", tag = "tenants", security(("admin" = [])),
+    params(("name" = String, Path, description = "The tenant.")),
+    responses((status = 200, description = "The tenant as it is now.", body = TenantView)),
+)]
+pub(crate) async fn resume_tenant(
+    State(api): State<Shared>,
+    _: Operator,
+    UrlPath(name): UrlPath<TenantName>,
+) -> ApiResult<Json<TenantView>> {
+    let change = TenantChange {
+        suspended: Some(None),
+        ..TenantChange::default()
+    };
+    Ok(Json(
+        api.app.admin.change_tenant(&name, change).await?.into(),
+    ))
+}
+
+fn check_weight(weight: u32) -> Result<()> {
+    if (1..=TENANT_WEIGHT_MAX).contains(&weight) {
+        return Ok(());
+    }
+    let reason = format!("{weight} is not between 1 and {TENANT_WEIGHT_MAX}");
+    Err(Error::invalid("weight", reason))
 }
 
 /// Remove a tenant with all that it has. Nothing of it is left.

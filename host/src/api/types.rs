@@ -18,13 +18,16 @@ mod memory;
 mod publish;
 mod services;
 mod turns;
+mod usage;
 
 pub use admin::{
-    KeyMade, KeyRequest, KeyView, RotateRequest, TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX,
-    TenantRequest, TenantView, TokenMade, TokenRequest, WhoamiView,
+    KeyMade, KeyRequest, KeyView, RotateRequest, SuspendRequest, SuspendedComponentView,
+    TENANT_WEIGHT_DEFAULT, TENANT_WEIGHT_MAX, TenantPatch, TenantRequest, TenantView, TokenMade,
+    TokenRequest, WhoamiView,
 };
 pub use agents::{
-    AgentView, CallRequest, CallView, CapabilityView, PushView, RollbackRequest, VersionView,
+    AgentView, BreakerView, CallRequest, CallView, CapabilityView, PushView, RollbackRequest,
+    VersionView,
 };
 pub use audit::{AuditEndsView, AuditRowView};
 pub use catalog::{EventDefinitionRequest, EventDefinitionView, SchemaView};
@@ -42,6 +45,7 @@ pub use services::{
     SigningKeyView, StatusRequest,
 };
 pub use turns::{CallRecordView, DeadLetterView, LogLineView, TurnDetails, TurnView};
+pub use usage::{QuotaView, UsagePeriodView, UsageView};
 
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -179,13 +179,21 @@ fn table(agents: &[AgentView]) -> Table {
         table.row([
             &agent.name,
             &agent.kind,
-            &agent.status,
+            &status(agent),
             &agent.version,
             &consumes(&agent.manifest),
             &text::shorten(&agent.description, DESCRIPTION_CHARS),
         ]);
     }
     table
+}
+
+/// Its status, and whether it waits although it is active.
+fn status(agent: &AgentView) -> String {
+    match &agent.breaker {
+        Some(breaker) => format!("{} ({})", agent.status, breaker.state),
+        None => agent.status.clone(),
+    }
 }
 
 fn consumes(manifest: &Manifest) -> String {
@@ -235,6 +243,15 @@ fn fields(agent: &AgentView) -> Vec<(&'static str, String)> {
         ("description", agent.description.clone()),
     ];
     fields.retain(|(name, value)| !value.is_empty() || !OPTIONAL.contains(name));
+    let breaker = agent.breaker.as_ref().map(|breaker| {
+        let until = breaker.until.map(|until| format!(" until {until}"));
+        let (state, failures) = (&breaker.state, breaker.failures);
+        format!(
+            "{state}{}: it failed {failures} times in a row, its events wait",
+            until.unwrap_or_default()
+        )
+    });
+    fields.extend(breaker.map(|words| ("breaker", words)));
     let consumed = agent.manifest.subscriptions.iter();
     fields.extend(consumed.map(|s| ("consumes", format!("{} on {}", s.event_type, s.topic))));
     let produced = agent.manifest.produces.iter();

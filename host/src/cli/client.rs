@@ -60,6 +60,11 @@ impl Request {
         Self::new(Method::POST, segments)
     }
 
+    /// `PATCH`.
+    pub(crate) fn patch(segments: &[&str]) -> Self {
+        Self::new(Method::PATCH, segments)
+    }
+
     /// `PUT`.
     pub(crate) fn put(segments: &[&str]) -> Self {
         Self::new(Method::PUT, segments)

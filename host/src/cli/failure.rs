@@ -89,9 +89,11 @@ impl From<crate::error::Error> for Failure {
         use crate::error::Error;
         let exit = match &error {
             Error::Invalid { .. } | Error::TooLarge { .. } => Exit::Usage,
-            Error::Denied { .. } => Exit::Denied,
+            Error::Denied { .. } | Error::Suspended { .. } => Exit::Denied,
             Error::NotFound { .. } => Exit::NotFound,
-            Error::Exhausted { .. } | Error::StorageFull { .. } => Exit::Busy,
+            Error::Exhausted { .. } | Error::OverQuota { .. } | Error::StorageFull { .. } => {
+                Exit::Busy
+            }
             Error::Conflict { .. } | Error::Unavailable { .. } | Error::Internal { .. } => {
                 Exit::Failed
             }

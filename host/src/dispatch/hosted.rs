@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::error::Result;
 use crate::id::{AgentId, TenantId};
 use crate::identity::TenantScope;
-use crate::registry::{Hosted, HostedFacts};
+use crate::registry::{BreakerState, Hosted, HostedFacts};
 
 use super::Shared;
 
@@ -26,18 +26,19 @@ pub(super) struct Failing {
 }
 
 impl Failing {
-    /// An attempt has ended.
-    pub(super) fn note(&self, tenant: TenantId, agent: AgentId, failed: bool) {
+    /// An attempt has ended. Says whether the one before had failed or this one did.
+    pub(super) fn note(&self, tenant: TenantId, agent: AgentId, failed: bool) -> bool {
         if !failed && self.count.load(Ordering::Relaxed) == 0 {
-            return;
+            return false;
         }
         let mut agents = self.agents.lock();
-        if failed {
-            agents.insert((tenant, agent));
+        let was_failing = if failed {
+            !agents.insert((tenant, agent))
         } else {
-            agents.remove(&(tenant, agent));
-        }
+            agents.remove(&(tenant, agent))
+        };
         self.count.store(agents.len(), Ordering::Relaxed);
+        was_failing || failed
     }
 
     /// A tenant is gone.
@@ -73,6 +74,19 @@ impl Hosted for Facts {
             facts.entry(agent).or_default().running = running;
         }
         Ok(facts)
+    }
+
+    fn breakers(&self, tenant: TenantId) -> HashMap<AgentId, BreakerState> {
+        self.0.queues.lock().breakers(tenant).into_iter().collect()
+    }
+
+    async fn components_changed(&self) -> Result<()> {
+        self.0.components_changed().await
+    }
+
+    fn running(&self, tenant: TenantId) -> usize {
+        let running = self.0.queues.lock().running_of(tenant);
+        running.into_iter().map(|(_, running)| running).sum()
     }
 }
 

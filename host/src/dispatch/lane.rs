@@ -5,10 +5,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::id::{Label, Position};
+use crate::id::{Digest, Label, Position};
 use crate::turn::{Delivery, Parked};
 
 use super::DispatchLimits;
+use super::queue::Breaker;
 
 /// Where a lane stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,12 @@ pub(super) struct AgentQueue {
     pub(super) in_line: bool,
     /// Whether it gets turns.
     pub(super) active: bool,
+    /// Whether it gets none although it is active: its component must not run.
+    pub(super) still: bool,
+    /// Which component its turns run.
+    pub(super) digest: Option<Digest>,
+    /// Whether it has failed so often that it waits.
+    pub(super) breaker: Breaker,
     /// Most turns at once.
     pub(super) concurrency: usize,
     /// What a turn of it costs, in microseconds: a moving average.
@@ -95,7 +102,11 @@ impl AgentQueue {
 
     /// Whether a delivery could be taken now.
     pub(super) fn runnable(&self) -> bool {
-        self.active && self.running < self.concurrency && !self.ready.is_empty()
+        self.active
+            && !self.still
+            && self.breaker.lets(self.running)
+            && self.running < self.concurrency
+            && !self.ready.is_empty()
     }
 
     /// Whether another delivery of it may be in memory, where its tenant has so many bytes already. One
@@ -293,6 +304,7 @@ impl AgentQueue {
         let running = self.running;
         let Self {
             active,
+            still,
             concurrency,
             cost_us,
             in_line,
@@ -302,6 +314,7 @@ impl AgentQueue {
             running,
             in_line,
             active,
+            still,
             concurrency,
             cost_us,
             ..Self::new()

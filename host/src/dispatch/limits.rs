@@ -36,6 +36,18 @@ pub struct DispatchLimits {
     /// with so many is given nothing new until some are done: what does not come in cannot come out of
     /// order. Some 250 bytes each, so 2.5 MB of memory.
     pub agent_lanes_max: usize,
+    /// Failed attempts in a row with which an agent waits for a while; 0 is never. Four events that use up
+    /// their five attempts, or twenty that fail once: more than one bad event, and few enough that an outage of
+    /// what an agent needs costs hardly a dead letter. An event that is rejected, or
+    /// wanted again at a time that the agent names, is no failure of it.
+    pub breaker_failures: u32,
+    /// How long ago the first of them may be: failures that are spread over more are no outage.
+    #[serde(rename = "breaker_window_ms", with = "millis")]
+    pub breaker_window: Duration,
+    /// How long it waits before one turn is tried; twice as long after each that fails, up to
+    /// `retry_longest_ms`. Long enough for a restart of what it needs.
+    #[serde(rename = "breaker_cool_down_ms", with = "millis")]
+    pub breaker_cool_down: Duration,
     /// How long a shutdown waits for running turns.
     #[serde(rename = "drain_ms", with = "millis")]
     pub drain: Duration,
@@ -54,6 +66,9 @@ impl Default for DispatchLimits {
             retry_longest: Duration::from_mins(5),
             host_deaths_max: 2,
             agent_lanes_max: 10_000,
+            breaker_failures: 20,
+            breaker_window: Duration::from_mins(1),
+            breaker_cool_down: Duration::from_secs(30),
             drain: Duration::from_secs(20),
         }
     }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use crate::clock::Timestamp;
 use crate::id::{AgentId, Label, Position, TenantId};
 use crate::registry::{AgentStatus, Directory};
 use crate::turn::{Delivery, Parked};
@@ -14,6 +15,13 @@ use crate::turn::{Delivery, Parked};
 use super::DispatchLimits;
 use super::lane::{AfterLane, AgentQueue};
 use super::stats::Held;
+
+mod breaker;
+mod pace;
+mod refill;
+
+pub(super) use breaker::Breaker;
+use pace::Pace;
 
 /// A delivery that was taken to be run.
 #[derive(Debug, Clone)]
@@ -33,6 +41,8 @@ pub(super) enum Done {
     Parked,
     /// Nothing was decided; it is next again.
     Undecided,
+    /// It was stopped, as it must not run now; it is next again.
+    Stopped,
 }
 
 /// Something to read from the store.
@@ -60,6 +70,9 @@ struct TenantQueue {
     starved: bool,
     /// Retries in memory: they stay due in the store until decided.
     retries: BTreeSet<(Position, AgentId)>,
+    /// Most turns at once.
+    cap: usize,
+    pace: Pace,
 }
 
 /// All queues of a host.
@@ -71,6 +84,11 @@ pub(super) struct Queues {
     /// The `used` of the tenant that was served last: where idle tenants begin again.
     present: u64,
     running: usize,
+    /// Tenants that wait for their quotas, and until when.
+    held: BTreeSet<(Timestamp, TenantId)>,
+    has_new_hold: bool,
+    /// Agents whose breakers are open, and until when.
+    open: BTreeSet<(Timestamp, TenantId, AgentId)>,
 }
 
 impl Queues {
@@ -81,6 +99,9 @@ impl Queues {
             runnable: BTreeSet::new(),
             present: 0,
             running: 0,
+            held: BTreeSet::new(),
+            has_new_hold: false,
+            open: BTreeSet::new(),
         }
     }
 
@@ -122,6 +143,7 @@ impl Queues {
     }
 
     pub(super) fn add_tenant(&mut self, tenant: TenantId, weight: u32) {
+        let cap = self.limits.tenant_turns_running_max;
         self.tenants.entry(tenant).or_insert_with(|| TenantQueue {
             weight: u64::from(weight.max(1)),
             used: 0,
@@ -133,12 +155,15 @@ impl Queues {
             lanes_to_read: Vec::new(),
             starved: false,
             retries: BTreeSet::new(),
+            cap,
+            pace: Pace::default(),
         });
     }
 
     pub(super) fn remove_tenant(&mut self, tenant: TenantId) {
         if let Some(queue) = self.tenants.remove(&tenant) {
             self.runnable.remove(&(queue.used, tenant));
+            self.forget_hold(tenant, &queue.pace);
             // What runs of it still ends by `done`, and is counted there.
         }
     }
@@ -153,7 +178,13 @@ impl Queues {
             .retain(|id, agent| directory.by_id(*id).is_some() || agent.running > 0);
         for agent in directory.agents() {
             let slot = queue.agents.entry(agent.id).or_insert_with(AgentQueue::new);
-            slot.active = agent.status == AgentStatus::Active;
+            let active = agent.status == AgentStatus::Active;
+            let renewed = slot.digest.replace(agent.digest) != Some(agent.digest);
+            if renewed || (active && !slot.active) {
+                slot.breaker = Breaker::default();
+            }
+            slot.active = active;
+            slot.still = false;
             slot.concurrency = agent.manifest.settings.concurrency as usize;
             queue.stand_in_line(agent.id);
         }
@@ -246,27 +277,15 @@ impl Queues {
         }
     }
 
-    /// Lanes of which deliveries were removed from the store. Says whether the store should be read.
-    pub(super) fn look_again(&mut self, tenant: TenantId, lanes: &[(AgentId, Label)]) -> bool {
-        let Some(queue) = self.tenants.get_mut(&tenant) else {
-            return false;
-        };
-        let mut read = false;
-        for (id, key) in lanes {
-            let agent = queue.agents.get_mut(id);
-            if let Some(AfterLane::Read(key, from)) = agent.map(|agent| agent.look_again(key)) {
-                queue.lanes_to_read.push(Refill::Lane(*id, key, from));
-                read = true;
-            }
-        }
-        read
-    }
-
     /// The next delivery to run.
-    pub(super) fn take(&mut self) -> Option<Claim> {
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<Claim> {
         while let Some((used, tenant)) = self.runnable.first().copied() {
+            if self.hold(tenant, now) {
+                continue;
+            }
             self.present = used;
-            let taken = self.tenants.get_mut(&tenant).and_then(TenantQueue::take);
+            let queue = self.tenants.get_mut(&tenant);
+            let taken = queue.and_then(|queue| queue.take(now));
             if let Some((delivery, cost_us)) = taken {
                 self.running += 1;
                 self.charge(tenant, i64::try_from(cost_us).unwrap_or(i64::MAX));
@@ -307,15 +326,16 @@ impl Queues {
             return false;
         };
         queue.running -= 1;
+        queue.pace.use_cpu(cpu_us);
         let id = delivery.agent;
-        if done != Done::Undecided {
+        if !matches!(done, Done::Undecided | Done::Stopped) {
             queue.retries.remove(&(delivery.event.position, id));
         }
         if let Some(agent) = queue.agents.get_mut(&id) {
             agent.cost_us = (agent.cost_us * 7 + cpu_us.max(1)) / 8;
             let before = agent.bytes;
             match done {
-                Done::Undecided => agent.put_back(delivery),
+                Done::Undecided | Done::Stopped => agent.put_back(delivery),
                 Done::Parked => agent.finish_parked(&delivery),
                 Done::Gone => {
                     if let AfterLane::Read(key, from) = agent.finish(&delivery) {
@@ -338,70 +358,6 @@ impl Queues {
         read
     }
 
-    /// What should be read from the store for a tenant now.
-    pub(super) fn refills(&mut self, tenant: TenantId) -> Vec<Refill> {
-        let limits = self.limits;
-        let Some(queue) = self.tenants.get_mut(&tenant) else {
-            return Vec::new();
-        };
-        let mut refills = std::mem::take(&mut queue.lanes_to_read);
-        queue.starved = false;
-        let room = queue.bytes < limits.tenant_window_bytes / 2;
-        for (id, agent) in &mut queue.agents {
-            if agent.should_read(room, &limits) {
-                agent.missed = false;
-                refills.push(Refill::Agent(*id, agent.cursor));
-            }
-            queue.starved |= agent.spilled;
-        }
-        refills
-    }
-
-    /// What was read for a refill; `full` if there may be more.
-    pub(super) fn refilled(
-        &mut self,
-        tenant: TenantId,
-        refill: &Refill,
-        rows: Vec<Delivery>,
-        full: bool,
-    ) {
-        let limits = self.limits;
-        let Some(queue) = self.tenants.get_mut(&tenant) else {
-            return;
-        };
-        let (Refill::Agent(id, _) | Refill::Lane(id, _, _)) = refill;
-        let Some(agent) = queue.agents.get_mut(id) else {
-            return;
-        };
-        let before = agent.bytes;
-        match refill {
-            Refill::Agent(..) => {
-                let mut fits = true;
-                for row in rows {
-                    fits = agent.has_room(queue.bytes + agent.bytes - before, &row, &limits)
-                        && agent.may_open_lane(&limits);
-                    if !fits {
-                        break;
-                    }
-                    agent.offer(row);
-                }
-                agent.spilled = full || !fits || agent.missed;
-            }
-            Refill::Lane(_, key, _) => {
-                let mut rows = rows;
-                let fitting = agent.fitting(queue.bytes, &rows, &limits);
-                let last = !full && fitting == rows.len();
-                rows.truncate(fitting);
-                if let AfterLane::Read(key, from) = agent.lane_read(key, rows, last) {
-                    queue.lanes_to_read.push(Refill::Lane(*id, key, from));
-                }
-            }
-        }
-        queue.bytes = queue.bytes + agent.bytes - before;
-        queue.stand_in_line(*id);
-        self.refresh(tenant);
-    }
-
     fn charge(&mut self, tenant: TenantId, cpu_us: i64) {
         let Some(queue) = self.tenants.get_mut(&tenant) else {
             return;
@@ -417,11 +373,10 @@ impl Queues {
 
     /// Put a tenant among the runnable ones, or take it out.
     fn refresh(&mut self, tenant: TenantId) {
-        let cap = self.limits.tenant_turns_running_max;
         let Some(queue) = self.tenants.get_mut(&tenant) else {
             return;
         };
-        let wanted = queue.running < cap && queue.has_ready();
+        let wanted = queue.running < queue.cap && queue.pace.is_free() && queue.has_ready();
         if wanted == queue.in_runnable {
             return;
         }
@@ -437,7 +392,7 @@ impl Queues {
 
 impl TenantQueue {
     /// The next agent's next delivery, and what a turn of it costs.
-    fn take(&mut self) -> Option<(Delivery, u64)> {
+    fn take(&mut self, now: Timestamp) -> Option<(Delivery, u64)> {
         while let Some(id) = self.next_in_line() {
             let Some(agent) = self.agents.get_mut(&id) else {
                 continue;
@@ -448,6 +403,7 @@ impl TenantQueue {
             };
             self.bytes = self.bytes + agent.bytes - before;
             self.running += 1;
+            self.pace.begin(now);
             let cost_us = agent.cost_us;
             self.stand_in_line(id);
             return Some((delivery, cost_us));

@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::id::TenantId;
+use crate::id::{AgentId, Digest, TenantId};
 use crate::identity::TenantScope;
+use crate::registry::{AgentStatus, Directory};
+use crate::usage::{Span, day_of};
 
 use super::Shared;
 use super::queue::Refill;
@@ -147,9 +149,15 @@ impl Attention {
         }
     }
 
-    fn sleep(&self, now: Timestamp) -> Duration {
-        match self.timers.lock().queue.first() {
-            Some((due, _)) => Duration::from_millis(due.since(now)).clamp(TICK, LONGEST_SLEEP),
+    /// Look at the clock again: something may end sooner than was known.
+    pub(super) fn look(&self) {
+        self.changed.notify_one();
+    }
+
+    fn sleep(&self, now: Timestamp, release: Option<Timestamp>) -> Duration {
+        let due = self.timers.lock().queue.first().map(|(due, _)| *due);
+        match due.into_iter().chain(release).min() {
+            Some(due) => Duration::from_millis(due.since(now)).clamp(TICK, LONGEST_SLEEP),
             None => LONGEST_SLEEP,
         }
     }
@@ -172,6 +180,7 @@ impl Shared {
             let changed = self.attention.changed.notified();
             let now = self.parts.services.clock.now();
             self.attention.timers_due(now);
+            let release = self.release(now);
             if polled.elapsed() >= POLL {
                 polled = tokio::time::Instant::now();
                 let tenants = self.queues.lock().tenants();
@@ -198,17 +207,29 @@ impl Shared {
             tokio::select! {
                 () = self.closing.cancelled() => break,
                 () = changed => {}
-                () = tokio::time::sleep(self.attention.sleep(now)) => {}
+                () = tokio::time::sleep(self.attention.sleep(now, release)) => {}
             }
         }
         tasks.close();
         tasks.wait().await;
     }
 
+    /// Let tenants go on that waited for their quotas; says when the next one does.
+    fn release(&self, now: Timestamp) -> Option<Timestamp> {
+        let (run, next) = {
+            let mut queues = self.queues.lock();
+            (queues.release(now), queues.next_release())
+        };
+        if run {
+            self.work.notify_one();
+        }
+        next
+    }
+
     async fn tend(&self, tenant: TenantId, need: Need) -> Result<()> {
         let scope = TenantScope::for_dispatch(tenant);
         if !need.opened {
-            self.park_all(tenant, &scope).await.inspect_err(|_| {
+            self.open(tenant, &scope).await.inspect_err(|_| {
                 // Its agents get no turns before this was read once: without it, what follows a retry
                 // of its lane would run before it.
                 self.attention.need(tenant, |need| need.opened = false);
@@ -216,13 +237,72 @@ impl Shared {
         }
         if need.agents || !need.opened {
             let directory = self.parts.services.agents.directory(&scope).await?;
-            self.queues.lock().set_agents(tenant, &directory);
-            self.work.notify_one();
+            self.take_over_agents(tenant, &directory);
         }
         if need.due {
             self.look_at_due(tenant, &scope).await?;
         }
         self.refill(tenant, &scope).await
+    }
+
+    /// Let those agents run that may, and stop the turns of those that may not.
+    fn take_over_agents(&self, tenant: TenantId, directory: &Directory) {
+        let suspended = self.suspended_agents(directory);
+        {
+            let mut queues = self.queues.lock();
+            queues.set_agents(tenant, directory);
+            queues.stand_still(tenant, &suspended);
+        }
+        self.work.notify_one();
+        let may_run = |id: AgentId| {
+            let agent = directory.by_id(id);
+            agent.is_some_and(|agent| agent.status == AgentStatus::Active)
+                && !suspended.contains(&id)
+        };
+        self.running
+            .stop(|turn| turn.tenant == tenant && !may_run(turn.agent));
+    }
+
+    /// Agents whose components are suspended on this host.
+    fn suspended_agents(&self, directory: &Directory) -> Vec<AgentId> {
+        let allowances = &self.parts.services.allowances;
+        let agents = directory.agents();
+        let suspended = agents.filter(|agent| allowances.is_suspended(&agent.digest));
+        suspended.map(|agent| agent.id).collect()
+    }
+
+    /// Components were suspended or resumed: stop what runs of them, as a turn's own component or as a tool
+    /// that it may be calling, and look at everybody's agents again.
+    pub(super) async fn components_changed(&self) -> Result<()> {
+        for tenant in self.running.tenants() {
+            let scope = TenantScope::for_dispatch(tenant);
+            let directory = self.parts.services.agents.directory(&scope).await?;
+            if !self.suspended_agents(&directory).is_empty() {
+                self.running.stop(|turn| turn.tenant == tenant);
+            }
+        }
+        let allowances = &self.parts.services.allowances;
+        // Also those that run a version from before.
+        let is_suspended = |digest: &Digest| allowances.is_suspended(digest);
+        self.running
+            .stop(|turn| turn.digest.as_ref().is_some_and(is_suspended));
+        let tenants = self.queues.lock().tenants();
+        for tenant in tenants {
+            self.attention.all(tenant);
+        }
+        Ok(())
+    }
+
+    /// Take note of what a tenant used today and of what of it waits for retries.
+    async fn open(&self, tenant: TenantId, scope: &TenantScope) -> Result<()> {
+        let now = self.parts.services.clock.now();
+        let days = self.parts.usage.usage(scope, Span::Day, None, 1).await?;
+        let today = days.first().filter(|day| day_of(day.start) == day_of(now));
+        if let Some(today) = today {
+            let cpu_us = today.figures.cpu_us;
+            self.queues.lock().set_used(tenant, now, cpu_us);
+        }
+        self.park_all(tenant, scope).await
     }
 
     /// Take note of every lane that waits for a retry.

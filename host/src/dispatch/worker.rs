@@ -6,21 +6,24 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
 
 use crate::crash::{self, Point};
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::identity::{AuditRecord, Outcome, TenantScope};
+use crate::identity::TenantScope;
 use crate::registry::{Agent, AgentStatus};
 use crate::turn::{
-    CommitOutcome, Delivery, Lacking, Turn, TurnCommit, TurnEnd, TurnFailure, TurnInput,
-    TurnOutcome, TurnOutput, TurnRecord,
+    CommitOutcome, Delivery, Turn, TurnCommit, TurnEnd, TurnFailure, TurnInput, TurnOutcome,
+    TurnOutput,
 };
 
 use super::queue::{Claim, Done};
 use super::retry::{Verdict, verdict};
 use super::slots::Interrupted;
 use super::{AgentKey, Ran, Shared, store_is_down};
+
+mod record;
 
 /// How long a worker waits after the store refused before it takes another delivery.
 const STORE_DOWN: Duration = Duration::from_secs(1);
@@ -55,6 +58,8 @@ struct Attempt {
     agent: Arc<Agent>,
     delivery: Delivery,
     started: crate::clock::Timestamp,
+    /// Cancelled when it must not run any more.
+    stopped: CancellationToken,
     reruns: u32,
     cpu: Duration,
     wall: Duration,
@@ -75,10 +80,15 @@ impl Shared {
             if self.closing.is_cancelled() {
                 return None;
             }
-            let (claim, more) = {
+            let now = self.parts.services.clock.now();
+            let (claim, more, held) = {
                 let mut queues = self.queues.lock();
-                (queues.take(), queues.has_runnable())
+                let claim = queues.take(now);
+                (claim, queues.has_runnable(), queues.take_new_hold())
             };
+            if held {
+                self.attention.look();
+            }
             if claim.is_some() {
                 if more {
                     self.work.notify_one();
@@ -129,6 +139,7 @@ impl Shared {
         delivery: Delivery,
         alone: bool,
     ) -> (Done, Duration) {
+        let place = self.running.enter(tenant, delivery.agent);
         let host = TenantScope::for_dispatch(tenant);
         let directory = match self.parts.services.agents.directory(&host).await {
             Ok(directory) => directory,
@@ -144,6 +155,10 @@ impl Shared {
             // It waits in the store until the agent is resumed; the queue was told of the change.
             return (Done::Undecided, Duration::ZERO);
         }
+        place.runs(agent.digest);
+        if !self.may_run(tenant, agent) {
+            return (Done::Stopped, Duration::ZERO);
+        }
         let body = &delivery.event.body;
         let mut attempt = Attempt {
             tenant,
@@ -156,6 +171,7 @@ impl Shared {
             agent: Arc::clone(agent),
             delivery,
             started: self.parts.services.clock.now(),
+            stopped: place.stopped().clone(),
             reruns: 0,
             cpu: Duration::ZERO,
             wall: Duration::ZERO,
@@ -164,12 +180,24 @@ impl Shared {
         (done, attempt.cpu)
     }
 
+    /// Whether the operator lets it. An agent that may not stands still from now on.
+    fn may_run(&self, tenant: TenantId, agent: &Agent) -> bool {
+        let allowances = &self.parts.services.allowances;
+        if allowances.is_suspended(&agent.digest) {
+            let mut queues = self.queues.lock();
+            queues.stand_still(tenant, &[agent.id]);
+            return false;
+        }
+        allowances.require_running(tenant).is_ok()
+    }
+
     async fn run_attempt(&self, worker: usize, attempt: &mut Attempt, alone: bool) -> Done {
         let key = (attempt.tenant, attempt.delivery.agent);
         let mut gate = None;
         let done = loop {
             let ran = match self.run_guest(worker, attempt, alone).await {
-                Ok(ran) => ran,
+                Ok(Some(ran)) => ran,
+                Ok(None) => break Done::Stopped,
                 Err(error) => {
                     tracing::error!(%error, "a turn cannot be recorded, trying again");
                     break Done::Undecided;
@@ -191,28 +219,16 @@ impl Shared {
         done
     }
 
-    /// Write down what agents were refused in a turn, whatever becomes of it.
-    async fn tell_refusals(&self, attempt: &Attempt, turn: &Turn) {
-        for Lacking { agent, grant } in turn.lacking() {
-            let record = AuditRecord {
-                who: format!("agent/{}", agent.name),
-                with: None,
-                what: format!("grant {}", grant.as_str()),
-                target: turn.id().to_string(),
-                outcome: Outcome::Denied,
-                code: Some("denied".to_owned()),
-                reason: Some(format!("lacks {}", grant.as_str())),
-                policy: None,
-                component: Some(agent.digest.to_string()),
-                request: None,
-                suppressed: 0,
-            };
-            let now = self.parts.services.clock.now();
-            self.parts.audit.denied(&attempt.scope, record, now).await;
+    /// Run the guest; none if it was stopped, or never begun. A commit is never interrupted.
+    async fn run_guest(
+        &self,
+        worker: usize,
+        attempt: &mut Attempt,
+        alone: bool,
+    ) -> Result<Option<Ran>> {
+        if attempt.stopped.is_cancelled() {
+            return Ok(None);
         }
-    }
-
-    async fn run_guest(&self, worker: usize, attempt: &mut Attempt, alone: bool) -> Result<Ran> {
         let delivery = &attempt.delivery;
         let position = delivery.event.position;
         let place = Interrupted {
@@ -235,14 +251,19 @@ impl Shared {
         self.slots.begin(worker, &place)?;
         crash::point(Point::Claimed);
         let runner = &self.parts.runner;
-        let ran = runner
-            .run(attempt.agent.digest, Box::new(turn), self.closing.clone())
-            .await;
+        let run = runner.run(attempt.agent.digest, Box::new(turn), self.closing.clone());
+        let ran = tokio::select! {
+            ran = run => ran,
+            () = attempt.stopped.cancelled() => {
+                self.slots.end(worker)?;
+                return Ok(None);
+            }
+        };
         crash::point(Point::GuestReturned);
         self.slots.end(worker)?;
         attempt.cpu += ran.cpu;
         attempt.wall += ran.wall;
-        Ok(ran)
+        Ok(Some(ran))
     }
 
     /// Commit or fail a run. None: it must run again.
@@ -299,8 +320,7 @@ impl Shared {
         };
         match self.parts.turns.commit(&attempt.scope, commit).await? {
             CommitOutcome::Committed => {
-                self.failing
-                    .note(attempt.tenant, attempt.delivery.agent, false);
+                self.note_end(attempt, false);
                 self.stats
                     .count(TurnOutcome::Committed, attempt.wall, attempt.cpu);
                 Ok(Some(Done::Gone))
@@ -339,6 +359,7 @@ impl Shared {
             }
         }
         crash::point(Point::Failed);
+        self.note_end(attempt, !is_said_by_a_sound_agent(end));
         self.failing.note(attempt.tenant, delivery.agent, true);
         self.stats.count(outcome, attempt.wall, attempt.cpu);
         if retry_at.is_some() {
@@ -348,87 +369,36 @@ impl Shared {
         Done::Gone
     }
 
-    fn record(&self, attempt: &Attempt, end: &TurnEnd, output: Option<&TurnOutput>) -> TurnRecord {
-        let event = &attempt.delivery.event;
-        let delivery = &attempt.delivery;
-        let published = output.map(|output| {
-            let later = output.scheduled.iter().map(|(_, event)| event);
-            output
-                .events
-                .iter()
-                .chain(later)
-                .map(|event| event.id.clone())
-                .collect()
-        });
-        TurnRecord {
-            turn: self
-                .parts
-                .services
-                .ids
-                .turn(attempt.tenant, event.position, delivery.agent),
-            agent: attempt.agent.name.clone(),
-            digest: attempt.agent.digest,
-            event: event.body.id.clone(),
-            position: event.position,
-            event_type: event.body.event_type.clone(),
-            trace: event.body.trace.clone(),
-            attempt: delivery.attempts_failed + 1,
-            outcome: end.outcome(),
-            reason: end.reason(),
-            started: attempt.started,
-            duration_us: attempt.wall.as_micros() as u64,
-            cpu_us: attempt.cpu.as_micros() as u64,
-            host_calls: output.map_or(0, |output| output.host_calls),
-            reruns: attempt.reruns,
-            // What a failed turn staged was dropped, so it is not counted.
-            writes: match end {
-                TurnEnd::Done => output.map_or(0, |output| output.effects.len() as u32),
-                _ => 0,
-            },
-            published: match end {
-                TurnEnd::Done => published.unwrap_or_default(),
-                _ => Vec::new(),
-            },
-            calls: output
-                .map(|output| output.calls.clone())
-                .unwrap_or_default(),
-            logs: output.map(|output| output.logs.clone()).unwrap_or_default(),
+    /// How an attempt ended, for what is known of its agent.
+    fn note_end(&self, attempt: &Attempt, failed: bool) {
+        let (tenant, agent) = (attempt.tenant, &attempt.agent);
+        if !self.failing.note(tenant, agent.id, failed) {
+            return;
+        }
+        let now = self.parts.services.clock.now();
+        let opened = {
+            let mut queues = self.queues.lock();
+            queues.note_attempt((tenant, agent.id), failed, now)
+        };
+        if let Some(until) = opened {
+            self.attention.look();
+            tracing::warn!(
+                tenant.id = %tenant, agent.name = %agent.name, %until,
+                "the agent fails again and again: its events wait"
+            );
         }
     }
+}
 
-    /// The record of a turn that the host did not survive.
-    pub(super) fn record_of_death(
-        &self,
-        tenant: TenantId,
-        agent: &Agent,
-        delivery: &Delivery,
-    ) -> TurnRecord {
-        let event = &delivery.event;
-        let deaths = delivery.host_deaths;
-        TurnRecord {
-            turn: self
-                .parts
-                .services
-                .ids
-                .turn(tenant, event.position, delivery.agent),
-            agent: agent.name.clone(),
-            digest: agent.digest,
-            event: event.body.id.clone(),
-            position: event.position,
-            event_type: event.body.event_type.clone(),
-            trace: event.body.trace.clone(),
-            attempt: delivery.attempts_failed + 1,
-            outcome: TurnOutcome::HostDied,
-            reason: Some(format!("the host died {deaths} times while it ran")),
-            started: self.parts.services.clock.now(),
-            duration_us: 0,
-            cpu_us: 0,
-            host_calls: 0,
-            reruns: 0,
-            writes: 0,
-            published: Vec::new(),
-            calls: Vec::new(),
-            logs: Vec::new(),
-        }
-    }
+/// Whether an attempt that failed says nothing against its agent: it rejected the event, or knows when it
+/// wants it again.
+fn is_said_by_a_sound_agent(end: &TurnEnd) -> bool {
+    matches!(
+        end,
+        TurnEnd::Rejected(_)
+            | TurnEnd::Failed {
+                retry_ms: Some(_),
+                ..
+            }
+    )
 }

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
 use super::{Agent, AgentStatus};
@@ -274,6 +275,15 @@ impl HostedState {
             Self::Quarantined => ServiceState::Offline,
         }
     }
+}
+
+/// An agent that failed so often in a row that its events wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerState {
+    /// Failures in a row.
+    pub failures: u32,
+    /// When one turn is tried; none: it is tried now.
+    pub until: Option<Timestamp>,
 }
 
 /// What the host knows of an agent at this moment.

@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::events::Topic;
-use crate::id::{AgentId, AgentName, EventType, KeyName};
+use crate::id::{AgentId, AgentName, EventType, KeyName, TenantId};
 use crate::identity::TenantScope;
 
 use super::entry::{
     NewService, RegisteredService, SERVICES_PER_TENANT_MAX, Service, ServiceDefinition,
     ServiceKind, Viewer, Visibility,
 };
-use super::lifecycle::{Health, HostedFacts, ServiceState};
+use super::lifecycle::{BreakerState, Health, HostedFacts, ServiceState};
 use super::signature::SigningKey;
 use super::{Agent, AgentKind, Directory};
 
@@ -296,4 +296,10 @@ pub trait ServiceStore: Send + Sync {
 pub trait Hosted: Send + Sync {
     /// The facts about a tenant's agents at this moment. An agent that is not in it waits for work.
     async fn facts(&self, scope: &TenantScope) -> Result<HashMap<AgentId, HostedFacts>>;
+    /// Agents of a tenant that failed so often that their events wait.
+    fn breakers(&self, tenant: TenantId) -> HashMap<AgentId, BreakerState>;
+    /// Components were suspended or resumed: stop what runs of them at once, and let run what waits.
+    async fn components_changed(&self) -> Result<()>;
+    /// How many turns of a tenant run now.
+    fn running(&self, tenant: TenantId) -> usize;
 }

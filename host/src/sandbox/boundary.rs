@@ -70,11 +70,13 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         Self::Guest(match error {
-            Error::Denied { .. } => types::Error::Denied(text),
+            Error::Denied { .. } | Error::Suspended { .. } => types::Error::Denied(text),
             Error::NotFound { .. } => types::Error::NotFound,
             Error::Invalid { .. } => types::Error::Invalid(text),
             Error::Conflict { .. } => types::Error::Conflict(text),
-            Error::TooLarge { .. } | Error::Exhausted { .. } => types::Error::Exhausted(text),
+            Error::TooLarge { .. } | Error::Exhausted { .. } | Error::OverQuota { .. } => {
+                types::Error::Exhausted(text)
+            }
             Error::StorageFull { .. } => {
                 types::Error::Unavailable("no room to store it".to_owned())
             }

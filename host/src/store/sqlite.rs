@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::id::IdKey;
 use crate::identity::{KeyHasher, TenantScope};
 use crate::memory::embed::{Embedder, Offline};
+use crate::quota::{Allowances, Quota, Quotas};
 
 mod admin;
 mod agents;
@@ -48,6 +49,7 @@ mod tenants;
 #[cfg(test)]
 mod testing;
 mod turns;
+mod usage;
 mod vector_index;
 mod visibility;
 mod words;
@@ -88,6 +90,10 @@ pub struct SqliteSettings {
     /// Called once when the disk fails.
     #[serde(skip, default = "Health::exit_hook")]
     pub fatal: FatalHook,
+    /// What tenants may use unless it is set otherwise for one; of bytes, `tenant_bytes_max`. Set by
+    /// whoever assembles the host.
+    #[serde(skip)]
+    pub quotas: Quotas,
     /// Makes the vectors of knowledge. Set by whoever assembles the host.
     #[serde(skip, default = "offline")]
     pub embedder: Arc<dyn Embedder>,
@@ -107,6 +113,7 @@ impl Default for SqliteSettings {
             wal_alarm_pages: 16 * 1024,
             vector_bytes_max: VECTOR_BYTES_MAX,
             fatal: Health::exit_hook(),
+            quotas: Quotas::default(),
             embedder: offline(),
         }
     }
@@ -119,6 +126,7 @@ pub struct SqliteStore {
     clock: Arc<dyn Clock>,
     bus: Arc<dyn Bus>,
     host: HostDb,
+    allowances: Arc<Allowances>,
     secrets: Secrets,
     vectoring: Arc<Vectoring>,
     tenants: Arc<Tenants>,
@@ -146,6 +154,11 @@ impl SqliteStore {
         let host = HostDb::open(&data, Arc::clone(&health))?;
         admin::recover(&data, &host)?;
         let secrets = host.secrets()?;
+        let quotas = settings
+            .quotas
+            .with(Quota::TenantBytesMax, settings.tenant_bytes_max);
+        let allowances = Arc::new(Allowances::new(quotas));
+        admin::load_allowances(&host, &allowances)?;
         let wal = WalSettings {
             pages: settings.wal_pages,
             alarm_pages: settings.wal_alarm_pages,
@@ -159,7 +172,8 @@ impl SqliteStore {
             &checkpointer,
         )?);
         let open = OpenSettings {
-            bytes_max: settings.tenant_bytes_max,
+            allowances: Arc::clone(&allowances),
+            clock: Arc::clone(&clock),
             check: !data.was_clean(),
             embedder: Arc::clone(settings.embedder.name()),
         };
@@ -176,6 +190,7 @@ impl SqliteStore {
             clock,
             bus,
             host,
+            allowances,
             secrets,
             vectoring: Arc::new(Vectoring::new(settings.embedder)),
             tenants,
@@ -208,6 +223,11 @@ impl SqliteStore {
     /// Signs compiled artifacts.
     pub fn mac_key(&self) -> [u8; 32] {
         self.secrets.artifacts
+    }
+
+    /// What each tenant may use.
+    pub fn allowances(&self) -> &Arc<Allowances> {
+        &self.allowances
     }
 
     /// The directory.

@@ -50,6 +50,7 @@ impl Turn {
         }
         let directory = self.services.agents.directory(self.scope()).await?;
         let agent = Arc::clone(directory.tool_for(&event_type)?);
+        self.services.allowances.require_component(&agent.digest)?;
 
         let now = self.now();
         let allowed = u64::from(timeout_ms.min(agent.manifest.settings.timeout_ms));

@@ -182,6 +182,10 @@ impl Turn {
                 max: u64::from(self.limits.hops_max),
             });
         }
+        // Counted here and not at the commit: whoever asks is told so, and may do something else.
+        let bytes = event.data.as_str().len() as u64;
+        let allowances = &self.services.allowances;
+        allowances.admit(self.scope().tenant(), (1, bytes), self.now())?;
         let limits = Arc::clone(&self.limits);
         let id = event.id.clone();
         self.staged.publish(event, due, &limits)?;

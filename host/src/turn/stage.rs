@@ -18,6 +18,7 @@ use crate::identity::TenantScope;
 use crate::memory::{
     EpisodeStore, KnowledgeStore, ProcedureStore, WorkingKey, WorkingSpace, WorkingStore,
 };
+use crate::quota::Allowances;
 use crate::registry::{Agent, AgentStore, CatalogStore, Grant, Hosted, SchemaCache};
 
 use super::staged::{Mark, Staged};
@@ -45,6 +46,8 @@ pub struct Services {
     pub schemas: SchemaCache,
     /// What is known of the agents. Set once there is somebody to ask, who holds these services.
     pub hosted: OnceLock<Weak<dyn Hosted>>,
+    /// What tenants may use.
+    pub allowances: Arc<Allowances>,
 }
 
 /// What a turn begins with.

@@ -58,6 +58,7 @@ fn cli_help_is_as_it_was() {
         "agents",
         "build",
         "call",
+        "components",
         "dead-letters",
         "doctor",
         "events",
@@ -72,6 +73,7 @@ fn cli_help_is_as_it_was() {
         "tail",
         "tenants",
         "turns",
+        "usage",
         "version",
     ];
     for command in commands {

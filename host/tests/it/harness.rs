@@ -9,7 +9,7 @@ use warren::clock::{Clock, SimClock, SystemClock, Timestamp};
 use warren::dispatch::DispatchLimits;
 use warren::events::{Event, EventFilter, Json, NewEvent, Topic};
 use warren::host::{Host, HostSettings};
-use warren::id::{AgentName, EventId, EventType, KeyName, Label, TenantId, TenantName};
+use warren::id::{AgentName, EventId, EventType, KeyName, Label, TenantName};
 use warren::identity::{Tenant, TenantScope};
 use warren::memory::{WorkingKey, WorkingSpace};
 use warren::registry::{GrantSet, Manifest, NewVersion, Settings};
@@ -270,6 +270,8 @@ fn settings(dir: &std::path::Path) -> HostSettings {
         dispatch: DispatchLimits {
             // Retries come at once, so that a test need not wait for them.
             retry_first: std::time::Duration::from_millis(1),
+            // Agents of tests fail as often as they are told to.
+            breaker_failures: 0,
             ..DispatchLimits::default()
         },
         ..HostSettings::new(dir.join("data"), admin)
@@ -277,12 +279,7 @@ fn settings(dir: &std::path::Path) -> HostSettings {
 }
 
 async fn add_tenant(host: &Host, name: &str) -> TenantScope {
-    let tenant = Tenant {
-        id: TenantId::generate(),
-        name: TenantName::new(name).unwrap(),
-        created: Timestamp(0),
-        weight: 1,
-    };
+    let tenant = Tenant::new(TenantName::new(name).unwrap(), Timestamp(0), 1);
     let id = tenant.id;
     host.app.admin.create_tenant(tenant).await.unwrap();
     TenantScope::for_request(id, KeyName::new("test").unwrap(), None, None)

@@ -21,6 +21,7 @@ use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::turn::{
     Delivery, DeliveryStore, TurnCommit, TurnFailure, TurnOutcome, TurnRecord, TurnStore,
 };
+use warren::usage::UsageStore;
 
 mod admin;
 mod agents;
@@ -36,6 +37,7 @@ mod services;
 mod sqlite;
 mod sweep;
 mod turns;
+mod usage;
 mod working;
 
 /// Remembers what was announced.
@@ -85,6 +87,7 @@ struct Fixture {
     eraser: Arc<dyn Eraser>,
     episodes: Arc<dyn EpisodeStore>,
     procedures: Arc<dyn ProcedureStore>,
+    usage: Arc<dyn UsageStore>,
     // Kept until the end of the test.
     dir: Option<TempDir>,
 }
@@ -132,6 +135,7 @@ impl Fixture {
             eraser: Arc::<SqliteStore>::clone(store),
             episodes: Arc::<SqliteStore>::clone(store),
             procedures: Arc::<SqliteStore>::clone(store),
+            usage: Arc::<SqliteStore>::clone(store),
             dir,
         }
     }
@@ -161,12 +165,7 @@ fn open_sqlite(
 }
 
 async fn create_tenant(admin: &dyn AdminStore, name: &str, clock: &SimClock) -> TenantScope {
-    let tenant = Tenant {
-        id: TenantId::generate(),
-        name: TenantName::new(name).unwrap(),
-        created: clock.now(),
-        weight: 1,
-    };
+    let tenant = Tenant::new(TenantName::new(name).unwrap(), clock.now(), 1);
     let id = tenant.id;
     admin.create_tenant(tenant).await.unwrap();
     TenantScope::for_dispatch(id)

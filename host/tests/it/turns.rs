@@ -11,6 +11,7 @@ use crate::harness::TestHost;
 use crate::long;
 
 mod deadline;
+mod quotas;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_and_events_of_a_turn_commit_together() {

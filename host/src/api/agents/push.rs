@@ -48,12 +48,14 @@ pub(crate) async fn push_agent(
     ) {
         return Err(unsupported(media.as_deref(), "application/wasm"));
     }
+    api.app.allowances.require_running(caller.scope.tenant())?;
     let _slot = api.uploads.take(caller.scope.tenant())?;
     let max = api.app.limits.component_bytes_max;
     let upload = read_body(request, "component_bytes_max", max).await?;
     let outcome = api.app.uploads.accept(&caller.scope, upload).await;
     api.app.metrics.upload(outcome.is_ok());
     let accepted = outcome?;
+    api.app.allowances.require_component(&accepted.digest)?;
     let push = Push {
         name,
         grants: options.grants(&accepted.manifest.grants)?,

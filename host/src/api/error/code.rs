@@ -9,6 +9,7 @@ pub(crate) enum Code {
     Invalid,
     Unauthenticated,
     Denied,
+    Suspended,
     NotFound,
     MethodNotAllowed,
     Timeout,
@@ -28,11 +29,12 @@ pub(crate) enum Code {
 impl Code {
     /// All of them, for the table in the documentation and its test.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Malformed,
         Self::Invalid,
         Self::Unauthenticated,
         Self::Denied,
+        Self::Suspended,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Timeout,
@@ -60,6 +62,7 @@ impl Code {
             ),
             Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated", "No valid API key"),
             Self::Denied => (S::FORBIDDEN, "denied", "Not allowed"),
+            Self::Suspended => (S::FORBIDDEN, "suspended", "Suspended by the operator"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => (
                 S::METHOD_NOT_ALLOWED,

@@ -113,6 +113,7 @@ impl Api {
         self.check_payload(scope, &directory, &event).await?;
         if let Some(due) = due {
             let id = event.id.clone();
+            self.admit(scope, std::slice::from_ref(&event))?;
             self.app.events.schedule(scope, event, due).await?;
             return Ok(scheduled(id, due));
         }
@@ -151,7 +152,16 @@ impl Api {
         })
     }
 
+    /// Ask the tenant's quotas, before anything is accepted. A repeat counts too: it costs as much.
+    pub(crate) fn admit(&self, scope: &TenantScope, events: &[NewEvent]) -> Result<()> {
+        let bytes = events.iter().map(|event| event.data.as_str().len() as u64);
+        let wanted = (events.len() as u64, bytes.sum());
+        let now = self.app.clock.now();
+        self.app.allowances.admit(scope.tenant(), wanted, now)
+    }
+
     async fn append(&self, scope: &TenantScope, events: Vec<NewEvent>) -> Result<Vec<PublishView>> {
+        self.admit(scope, &events)?;
         let appended = self.app.events.append(scope, events).await?;
         let duplicates = appended.iter().filter(|a| a.duplicate).count() as u64;
         let metrics = &self.app.metrics;

@@ -1,11 +1,14 @@
 //! Tenants, API keys, and who one is.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
-use crate::id::{AgentName, CustomerId, KeyName, Label, TenantId, TenantName, UserId};
-use crate::identity::{ApiKey, Scopes, Tenant};
+use crate::id::{AgentName, CustomerId, Digest, KeyName, Label, TenantId, TenantName, UserId};
+use crate::identity::{ApiKey, Scopes, SuspendedComponent, Tenant};
+use crate::quota::{Overrides, Quota};
 
 /// Share of the host that a tenant gets unless told otherwise: there is room to give less and more.
 pub const TENANT_WEIGHT_DEFAULT: u32 = 10;
@@ -22,6 +25,55 @@ pub struct TenantRequest {
     /// Its share of the host relative to others, 1 to 100; 10 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
+    /// Quotas of its own by name; of others it has what every tenant has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>, example = json!({ "events_per_second": 100 }))]
+    pub quotas: Overrides,
+}
+
+/// What to change of a tenant.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantPatch {
+    /// Its share of the host relative to others, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// Quotas of its own by name; `null` is what every tenant has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Option<u64>>, example = json!({ "events_per_second": 100 }))]
+    pub quotas: BTreeMap<Quota, Option<u64>>,
+}
+
+/// Why a tenant or a component is suspended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendRequest {
+    /// Whoever is refused is told this.
+    #[schema(example = "the invoice of October is open")]
+    pub reason: String,
+}
+
+/// A component that no turn runs.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SuspendedComponentView {
+    /// Which.
+    #[schema(value_type = String, example = "sha256:…")]
+    pub digest: Digest,
+    /// Why: whoever pushes it is told.
+    pub reason: String,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+}
+
+impl From<SuspendedComponent> for SuspendedComponentView {
+    fn from(component: SuspendedComponent) -> Self {
+        Self {
+            digest: component.digest,
+            reason: component.reason,
+            since: component.since,
+        }
+    }
 }
 
 /// A tenant.
@@ -35,6 +87,13 @@ pub struct TenantView {
     pub id: TenantId,
     /// Its share of the host relative to others.
     pub weight: u32,
+    /// Quotas of its own by name; of others it has what every tenant has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub quotas: Overrides,
+    /// Why nothing of it runs, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -46,6 +105,8 @@ impl From<Tenant> for TenantView {
             name: tenant.name,
             id: tenant.id,
             weight: tenant.weight,
+            quotas: tenant.quotas,
+            suspended: tenant.suspended,
             created: tenant.created,
         }
     }

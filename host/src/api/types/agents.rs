@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::events::Json;
 use crate::id::{AgentName, Digest, EventId};
 use crate::registry::{
-    Agent, AgentStatus, CapabilityContract, EventContract, GrantSet, Manifest, Version,
+    Agent, AgentStatus, BreakerState, CapabilityContract, EventContract, GrantSet, Manifest,
+    Version,
 };
 
 /// An agent.
@@ -26,6 +27,9 @@ pub struct AgentView {
     /// Why it is quarantined, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
+    /// Set while it has failed so often in a row that its events wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerView>,
     /// The number of the version that new turns run.
     pub version: u32,
     /// That version's component.
@@ -61,6 +65,39 @@ pub struct AgentView {
     pub updated: Timestamp,
 }
 
+/// An agent's circuit breaker that is not closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BreakerView {
+    /// `open`, or `half-open` while one turn is tried.
+    pub state: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// When one turn is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+}
+
+impl From<BreakerState> for BreakerView {
+    fn from(BreakerState { failures, until }: BreakerState) -> Self {
+        let state = until.map_or("half-open", |_| "open");
+        Self {
+            state: state.to_owned(),
+            failures,
+            until,
+        }
+    }
+}
+
+impl AgentView {
+    /// The same with what the host knows of its breaker.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: Option<BreakerState>) -> Self {
+        self.breaker = breaker.map(BreakerView::from);
+        self
+    }
+}
+
 impl From<&Agent> for AgentView {
     fn from(agent: &Agent) -> Self {
         Self {
@@ -71,6 +108,7 @@ impl From<&Agent> for AgentView {
                 AgentStatus::Quarantined { reason } => Some(reason.clone()),
                 AgentStatus::Active | AgentStatus::Paused => None,
             },
+            breaker: None,
             version: agent.version,
             digest: agent.digest,
             description: agent.manifest.description.clone(),

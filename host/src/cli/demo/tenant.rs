@@ -63,6 +63,7 @@ impl Member {
         let body = TenantRequest {
             name: TenantName::new(name)?,
             weight: None,
+            quotas: std::collections::BTreeMap::default(),
         };
         operator.send(Request::post(&["tenants"]).json(&body)?.by_operator())?;
         let body = KeyRequest::named(KeyName::new(KEY)?);

@@ -45,6 +45,7 @@ fn ensure_tenant(client: &Client) -> Result<()> {
             let body = TenantRequest {
                 name: TenantName::new(DEV)?,
                 weight: None,
+                quotas: std::collections::BTreeMap::default(),
             };
             client.send(Request::post(&["tenants"]).json(&body)?.by_operator())?;
             Ok(())

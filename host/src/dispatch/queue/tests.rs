@@ -9,6 +9,8 @@ use crate::registry::{Agent, AgentKind, GrantSet, Manifest, Settings};
 
 use super::*;
 
+mod waiting;
+
 fn delivery(agent: i64, position: i64, key: Option<&str>) -> Delivery {
     let id = EventId::new(&format!("e{position}")).unwrap();
     let body = NewEvent {
@@ -123,7 +125,7 @@ impl Host {
 
     /// Take all that can be taken: `(agent, position)` each.
     fn take_all(&mut self) -> Vec<Claim> {
-        std::iter::from_fn(|| self.queues.take()).collect()
+        std::iter::from_fn(|| self.queues.take(Timestamp(0))).collect()
     }
 
     fn finish(&mut self, claim: Claim, done: Done) {
@@ -316,7 +318,7 @@ fn tenants_share_by_the_cpu_they_used_and_their_weight() {
     }
     let mut turns = HashMap::new();
     for _ in 0..200 {
-        let claim = queues.take().unwrap();
+        let claim = queues.take(Timestamp(0)).unwrap();
         *turns.entry(claim.tenant).or_insert(0) += 1;
         queues.done(claim, Done::Gone, 300);
     }
@@ -339,7 +341,7 @@ fn turns_of_a_removed_tenant_are_counted_until_they_end() {
         }
         queues.announce(tenant, vec![delivery(1, 1, None)]);
     }
-    let claims: Vec<Claim> = std::iter::from_fn(|| queues.take()).collect();
+    let claims: Vec<Claim> = std::iter::from_fn(|| queues.take(Timestamp(0))).collect();
     for (claim, left) in claims.into_iter().zip([1, 0]) {
         queues.remove_tenant(claim.tenant);
         assert_eq!(queues.running(), left + 1);
@@ -421,7 +423,7 @@ fn a_lane_is_read_as_far_as_it_fits() {
     let mut host = Host::new(limits, &[(1, 9, AgentStatus::Active)]);
     host.announce((1..=5).map(|p| delivery(1, p, Some("k"))));
     let mut order = Vec::new();
-    while let Some(claim) = host.queues.take() {
+    while let Some(claim) = host.queues.take(Timestamp(0)) {
         order.push(claim.delivery.event.position.0);
         host.finish(claim, Done::Gone);
         for refill in host.queues.refills(host.tenant) {
@@ -458,7 +460,7 @@ fn an_agent_with_too_many_lanes_gets_nothing_new_until_one_is_done() {
     // A retry is of a lane that is open already.
     let [first, _, third] = all;
     host.queues.admit_due(host.tenant, vec![retry(first)]);
-    let claim = host.queues.take().unwrap();
+    let claim = host.queues.take(Timestamp(0)).unwrap();
     host.finish(claim, Done::Gone);
     let lane = Refill::Lane(AgentId(1), Label::new("a").unwrap(), Position(2));
     assert_eq!(host.queues.refills(host.tenant), vec![lane.clone()]);

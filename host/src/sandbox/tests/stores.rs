@@ -42,6 +42,7 @@ pub(super) fn services(agents: Vec<Agent>) -> Arc<Services> {
         procedures: stores,
         schemas: crate::registry::SchemaCache::default(),
         hosted: std::sync::OnceLock::new(),
+        allowances: Arc::default(),
     })
 }
 

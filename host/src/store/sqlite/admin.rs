@@ -18,22 +18,29 @@ use rusqlite::{Connection, Row, params};
 use crate::bus::Announcement;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::id::{KeyName, TenantId, TenantName};
-use crate::identity::{AdminStore, ApiKey, KeyId, Rotation, Tenant};
+use crate::id::{Digest, KeyName, TenantId, TenantName};
+use crate::identity::{
+    AdminStore, ApiKey, KeyId, Rotation, SuspendedComponent, Tenant, TenantChange,
+};
+use crate::quota::Allowances;
 
 use super::SqliteStore;
 use super::columns::parsed;
 use super::datadir::DataDir;
 use super::host_db::HostDb;
-use super::rows::Sql as _;
+use super::rows::{Sql as _, from_json, to_json};
 use super::tenants::Tenants;
+use super::usage;
 
 mod keys;
+mod suspended;
 
 #[async_trait]
 impl AdminStore for SqliteStore {
     async fn create_tenant(&self, tenant: Tenant) -> Result<()> {
         let (id, name, weight) = (tenant.id, tenant.name.clone(), tenant.weight);
+        self.allowances.check(&tenant.quotas)?;
+        let kept = tenant.clone();
         // Asked first, so that a taken name does not cost a database.
         self.host
             .call(move |conn| require_free(conn, &name))
@@ -53,9 +60,32 @@ impl AdminStore for SqliteStore {
             }
             return Err(error);
         }
+        allow(&self.allowances, &kept);
         self.bus
             .announce(id, Announcement::TenantCreated { weight });
         Ok(())
+    }
+
+    async fn change_tenant(&self, name: &TenantName, change: TenantChange) -> Result<Tenant> {
+        let (name, allowances) = (name.clone(), Arc::clone(&self.allowances));
+        let tenant = self
+            .host
+            .call(move |conn| {
+                let tenant = change.apply(tenant(conn, &name)?);
+                allowances.check(&tenant.quotas)?;
+                update_tenant(conn, &tenant)?;
+                // Under the lock of the database, so that of two changes the last one holds.
+                allow(&allowances, &tenant);
+                Ok(tenant)
+            })
+            .await?;
+        // Told first: that nothing of it runs must not wait for its database.
+        self.bus.announce(tenant.id, Announcement::TenantChanged);
+        let quotas = self.allowances.standing(tenant.id).quotas;
+        let open = self.tenants.get(tenant.id).await?;
+        let apply = open.write(move |tx| usage::apply_quotas(tx.conn(), &quotas));
+        apply.await?;
+        Ok(tenant)
     }
 
     async fn list_tenants(&self, after: Option<TenantName>, limit: u32) -> Result<Vec<Tenant>> {
@@ -90,9 +120,32 @@ impl AdminStore for SqliteStore {
         let id = self.get_tenant(name).await?.id;
         self.blocking(move |tenants| tenants.detach(id)).await?;
         self.host.call(move |conn| delete_tenant(conn, id)).await?;
+        self.allowances.forget(id);
         // Told before the tombstone goes: from here on there is no tenant, whatever becomes of its files.
         self.bus.announce(id, Announcement::TenantDeleted);
         self.blocking(move |tenants| tenants.remove(id)).await
+    }
+
+    async fn suspend_component(&self, component: SuspendedComponent) -> Result<()> {
+        let kept = component.clone();
+        self.host
+            .call(move |conn| suspended::suspend(conn, &kept))
+            .await?;
+        self.allowances
+            .suspend_component(component.digest, &component.reason);
+        Ok(())
+    }
+
+    async fn resume_component(&self, digest: Digest) -> Result<()> {
+        self.host
+            .call(move |conn| suspended::resume(conn, &digest))
+            .await?;
+        self.allowances.resume_component(&digest);
+        Ok(())
+    }
+
+    async fn suspended_components(&self) -> Result<Vec<SuspendedComponent>> {
+        self.host.call(suspended::all).await
     }
 
     async fn create_key(&self, key: ApiKey) -> Result<()> {
@@ -153,6 +206,36 @@ pub(super) fn recover(data: &DataDir, host: &HostDb) -> Result<()> {
     Ok(())
 }
 
+/// Take over what is set for every tenant. For the start.
+pub(super) fn load_allowances(host: &HostDb, allowances: &Allowances) -> Result<()> {
+    for tenant in host.call_now(|conn| tenants(conn, "", params![]))? {
+        allow(allowances, &tenant);
+    }
+    for component in host.call_now(suspended::all)? {
+        allowances.suspend_component(component.digest, &component.reason);
+    }
+    Ok(())
+}
+
+fn allow(allowances: &Allowances, tenant: &Tenant) {
+    let suspended = tenant.suspended.as_deref();
+    allowances.set(tenant.id, tenant.weight, &tenant.quotas, suspended);
+}
+
+fn update_tenant(conn: &Connection, tenant: &Tenant) -> Result<()> {
+    conn.execute(
+        "UPDATE tenants SET weight = ?2, quotas = ?3, suspended = ?4 WHERE id = ?1",
+        params![
+            tenant.id.to_string(),
+            tenant.weight,
+            to_json(&tenant.quotas)?,
+            tenant.suspended
+        ],
+    )
+    .during("changing a tenant")?;
+    Ok(())
+}
+
 /// Remove a tenant's row and keys, if they are there.
 fn delete_tenant(conn: &Connection, id: TenantId) -> Result<()> {
     conn.execute("DELETE FROM tenants WHERE id = ?1", [id.to_string()])
@@ -186,12 +269,15 @@ fn require_free(conn: &Connection, name: &TenantName) -> Result<()> {
 fn insert_tenant(conn: &Connection, tenant: &Tenant) -> Result<()> {
     require_free(conn, &tenant.name)?;
     conn.execute(
-        "INSERT INTO tenants (id, name, created_ms, weight) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO tenants (id, name, created_ms, weight, quotas, suspended)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             tenant.id.to_string(),
             tenant.name.as_str(),
             tenant.created.0,
-            tenant.weight
+            tenant.weight,
+            to_json(&tenant.quotas)?,
+            tenant.suspended
         ],
     )
     .during("creating a tenant")?;
@@ -212,19 +298,27 @@ fn tenant_of(conn: &Connection, id: TenantId) -> Result<Tenant> {
 }
 
 fn tenants(conn: &Connection, rest: &str, params: impl rusqlite::Params) -> Result<Vec<Tenant>> {
-    conn.prepare_cached(&format!(
-        "SELECT id, name, created_ms, weight FROM tenants {rest}"
-    ))
-    .and_then(|mut statement| {
-        let tenant = |row: &Row<'_>| {
-            Ok(Tenant {
-                id: parsed(row, 0)?,
-                name: parsed(row, 1)?,
-                created: Timestamp(row.get(2)?),
-                weight: row.get(3)?,
-            })
-        };
-        statement.query_map(params, tenant)?.collect()
-    })
-    .during("reading tenants")
+    let rows: Vec<(Tenant, String)> = conn
+        .prepare_cached(&format!(
+            "SELECT id, name, created_ms, weight, quotas, suspended FROM tenants {rest}"
+        ))
+        .and_then(|mut statement| {
+            let tenant = |row: &Row<'_>| {
+                let created = Timestamp(row.get(2)?);
+                let tenant = Tenant {
+                    id: parsed(row, 0)?,
+                    suspended: row.get(5)?,
+                    ..Tenant::new(parsed(row, 1)?, created, row.get(3)?)
+                };
+                Ok((tenant, row.get(4)?))
+            };
+            statement.query_map(params, tenant)?.collect()
+        })
+        .during("reading tenants")?;
+    rows.into_iter()
+        .map(|(tenant, quotas)| {
+            let quotas = from_json(&quotas)?;
+            Ok(Tenant { quotas, ..tenant })
+        })
+        .collect()
 }

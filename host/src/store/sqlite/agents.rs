@@ -16,8 +16,10 @@ use crate::crash::{self, Point};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, AgentName};
 use crate::identity::TenantScope;
+use crate::quota::Quota;
 use crate::registry::{
-    Agent, AgentStatus, AgentStore, CONFIG_BYTES_MAX, Deployed, Directory, NewVersion, Version,
+    AGENTS_PER_TENANT_MAX, Agent, AgentStatus, AgentStore, CONFIG_BYTES_MAX, Deployed, Directory,
+    NewVersion, Version,
 };
 
 use super::SqliteStore;
@@ -37,9 +39,13 @@ use deploy::Change;
 impl AgentStore for SqliteStore {
     async fn deploy(&self, scope: &TenantScope, version: NewVersion) -> Result<Deployed> {
         let tenant = self.tenant(scope).await?;
+        let max = self
+            .allowances
+            .quota(scope.tenant(), Quota::AgentsPerTenantMax)
+            .min(AGENTS_PER_TENANT_MAX);
         let deploy = move |tx: &mut WriteTx<'_>| {
             refuse_service(tx, &version.name)?;
-            let change = deploy::deploy(tx.conn(), &version)?;
+            let change = deploy::deploy(tx.conn(), &version, max)?;
             if change != Change::Nothing {
                 agents_changed(tx)?;
             }

@@ -15,6 +15,7 @@ use crate::bus::Announcement;
 use crate::error::{Error, Result};
 use crate::events::{Appended, Event, NewEvent};
 use crate::id::{EventId, Position};
+use crate::identity::HOST_SOURCE;
 use crate::turn::Delivery;
 
 /// An event on its way into the log: its JSON is made on the caller's thread, not on the writer's.
@@ -56,6 +57,10 @@ impl Batch {
             return duplicate(tx.conn(), &event);
         }
         tx.counters.head = position.0;
+        if &*event.source != HOST_SOURCE {
+            tx.used.events += 1;
+            tx.used.payload_bytes += event.data.as_str().len() as u64;
+        }
         if let Some(session) = &event.session {
             let who = (event.customer.as_ref(), event.user.as_ref());
             sessions::touch(tx.conn(), who, session, (event.time, 1))?;

@@ -20,6 +20,8 @@ pub(super) const HOST: Migrations = Migrations {
     steps: &[
         include_str!("../../../../migrations/sqlite/host/0001_tenants.sql"),
         include_str!("../../../../migrations/sqlite/host/0002_scopes.sql"),
+        include_str!("../../../../migrations/sqlite/host/0003_quotas.sql"),
+        include_str!("../../../../migrations/sqlite/host/0004_suspended_components.sql"),
     ],
 };
 
@@ -37,6 +39,7 @@ pub(super) const TENANT: Migrations = Migrations {
         include_str!("../../../../migrations/sqlite/tenant/0008_embedders.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0009_schema_owners.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0010_audit.sql"),
+        include_str!("../../../../migrations/sqlite/tenant/0011_usage.sql"),
     ],
 };
 

@@ -17,13 +17,16 @@ use super::connect::{self, Role};
 use super::embedding;
 use super::erase;
 use super::migrate;
-use super::rows::{Sql, from_u64, to_u64};
+use super::rows::{Sql, to_u64};
 use super::services;
+use super::usage::{self, Book, Meter};
 use super::vector_index::{Keeper, VectorIndex};
 use super::working;
 use super::writer::{self, Counters, WalState, WriteQueue, WriteTx};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::quota::Allowances;
 use crate::registry::Directory;
 
 /// Most read connections of a tenant: a point read takes microseconds, so that four serve both cores
@@ -33,9 +36,6 @@ const READERS_MAX: usize = 4;
 /// single row must not wait for.
 const SCANS_MAX: usize = 2;
 
-/// Most pages that SQLite can count.
-const PAGES_MAX: i64 = 0xffff_fffe;
-
 /// What the writer thread works on.
 pub(super) struct WriteSide {
     /// The one connection that writes.
@@ -44,6 +44,10 @@ pub(super) struct WriteSide {
     pub(super) directory: Arc<Directory>,
     /// See [`Counters`].
     pub(super) counters: Counters,
+    /// What was used today.
+    pub(super) book: Book,
+    /// Counts it.
+    pub(super) meter: Meter,
     /// Where the log's next alarm is, if it is not the usual place.
     pub(super) alarm_pages: u32,
 }
@@ -70,8 +74,10 @@ pub(super) struct Tenant {
 /// How to open a tenant.
 #[derive(Debug, Clone)]
 pub(super) struct OpenSettings {
-    /// Most bytes of the database.
-    pub(super) bytes_max: u64,
+    /// What tenants may use.
+    pub(super) allowances: Arc<Allowances>,
+    /// Tells the day on which they use it.
+    pub(super) clock: Arc<dyn Clock>,
     /// Check the whole database first.
     pub(super) check: bool,
     /// Whose vectors its knowledge is to have.
@@ -79,7 +85,7 @@ pub(super) struct OpenSettings {
 }
 
 /// Make a tenant's database in `dir`, or bring it to this host's schema.
-pub(super) fn prepare(dir: &Path, settings: &OpenSettings) -> Result<Connection> {
+pub(super) fn prepare(id: TenantId, dir: &Path, settings: &OpenSettings) -> Result<Connection> {
     let path = dir.join("state.db");
     let mut conn = connect::open(&path, Role::Writer)?;
     if settings.check {
@@ -87,12 +93,7 @@ pub(super) fn prepare(dir: &Path, settings: &OpenSettings) -> Result<Connection>
     }
     migrate::TENANT.apply(&mut conn)?;
     embedding::settle(&mut conn, &settings.embedder)?;
-    let page_bytes: i64 = conn
-        .query_row("PRAGMA page_size", [], |row| row.get(0))
-        .during("reading the page size")?;
-    let pages = from_u64(settings.bytes_max) / page_bytes.max(1);
-    conn.pragma_update(None, "max_page_count", pages.clamp(1, PAGES_MAX))
-        .during("setting the quota")?;
+    usage::apply_quotas(&conn, &settings.allowances.standing(id).quotas)?;
     Ok(conn)
 }
 
@@ -107,7 +108,7 @@ impl Tenant {
         if !dir.join("state.db").exists() {
             return Err(Error::not_found("tenant", id.to_string()));
         }
-        let conn = prepare(dir, settings)?;
+        let conn = prepare(id, dir, settings)?;
         writer::watch_log(&conn);
         let vectors = VectorIndex::new(keeper);
         vectors.watch(&conn).during("watching knowledge")?;
@@ -123,6 +124,12 @@ impl Tenant {
                 },
             )
             .during("reading the head of the log")?;
+        let book = Book::open(&conn, settings.clock.now())?;
+        let meter = Meter {
+            tenant: id,
+            clock: Arc::clone(&settings.clock),
+            allowances: Arc::clone(&settings.allowances),
+        };
         let directory = agents::load_directory(&conn, &Directory::default())?;
         let directory = Arc::new(directory.with_services(services::load(&conn)?));
         Ok(Self {
@@ -134,6 +141,8 @@ impl Tenant {
                 conn,
                 directory: Arc::clone(&directory),
                 counters,
+                book,
+                meter,
                 alarm_pages: 0,
             }),
             idle_readers: Mutex::default(),

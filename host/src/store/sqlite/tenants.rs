@@ -174,7 +174,7 @@ impl Tenants {
     pub(super) fn create(&self, id: TenantId) -> Result<()> {
         let settings = &self.settings;
         self.noticed(self.data.create_tenant(id, |dir| {
-            let conn = tenant::prepare(dir, settings)?;
+            let conn = tenant::prepare(id, dir, settings)?;
             conn.close()
                 .map_err(|(_, e)| Error::internal("closing a new database", e))
         }))

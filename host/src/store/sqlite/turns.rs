@@ -161,6 +161,7 @@ fn fail(tx: &mut WriteTx<'_>, failure: &TurnFailure, record: &str) -> Result<boo
             ended: ended(&failure.record),
         };
         over.insert(conn, record)?;
+        count_failure(tx, failure);
         return Ok(true);
     };
     let rows = conn
@@ -181,8 +182,14 @@ fn fail(tx: &mut WriteTx<'_>, failure: &TurnFailure, record: &str) -> Result<boo
         return Ok(false);
     }
     keep_attempt(conn, agent, position, record)?;
+    count_failure(tx, failure);
     tx.announce(Announcement::DueChanged);
     Ok(true)
+}
+
+fn count_failure(tx: &mut WriteTx<'_>, failure: &TurnFailure) {
+    tx.used.turns_failed += 1;
+    tx.used.cpu_us += failure.record.cpu_us;
 }
 
 fn keep_attempt(conn: &Connection, agent: AgentId, position: Position, record: &str) -> Result<()> {

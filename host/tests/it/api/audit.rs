@@ -201,3 +201,51 @@ async fn what_agents_are_refused_is_written_down_with_turn_and_component() {
     assert_eq!(last["target"], turns["items"][0]["turn"], "{turns}");
     assert!(last["component"].is_string());
 }
+
+#[tokio::test]
+async fn what_the_operator_sets_and_switches_is_written_down_in_the_logs_of_those_it_is_about() {
+    let host = Host::start().await;
+    let (acme, beta) = (host.tenant("acme").await, host.tenant("beta").await);
+    let agent = acme.push("echoes", "echo", &["ask"]).await.ok();
+    let component = format!(
+        "/v1/suspended-components/{}",
+        agent["digest"].as_str().unwrap()
+    );
+    let operator = host.operator();
+    let change = json!({ "quotas": { "events_per_second": 1 } });
+    operator.patch("/v1/tenants/acme", &change).await.ok();
+    let coins = json!({ "reason": "it mines coins" });
+    operator.put(&component, &coins).await.ok();
+    operator.delete(&component).await;
+    let unpaid = json!({ "reason": "unpaid" });
+    operator
+        .post("/v1/tenants/acme/suspend", &unpaid)
+        .await
+        .ok();
+    let event = json!({ "type": "t", "topic": "business-facts" });
+    acme.post("/v1/events", &event)
+        .await
+        .problem(403, "suspended");
+    operator
+        .post("/v1/tenants/acme/resume", &json!({}))
+        .await
+        .ok();
+    let rows = records(&acme).await;
+    assert_eq!(
+        told(&rows)[2..],
+        [
+            "operator allowed PATCH /v1/tenants/{name} -",
+            "operator allowed PUT /v1/suspended-components/{digest} -",
+            "operator allowed DELETE /v1/suspended-components/{digest} -",
+            "operator allowed POST /v1/tenants/{name}/suspend -",
+            "client/main denied POST /v1/events suspended",
+            "operator allowed POST /v1/tenants/{name}/resume -",
+        ]
+    );
+    assert_eq!(
+        (&rows[3]["reason"], &rows[3]["component"]),
+        (&coins["reason"], &agent["digest"])
+    );
+    assert_eq!(rows[5]["reason"], unpaid["reason"]);
+    assert_eq!(records(&beta).await.len(), 1, "none of it is about beta");
+}

@@ -104,6 +104,7 @@ GET /v1/services/overview                       | /v1/services/overview |
 POST /v1/tokens                                 | /v1/tokens | {"agent":"notes"}
 GET /v1/turns                                   | /v1/turns |
 GET /v1/turns/{turn}                            | /v1/turns/TURN |
+GET /v1/usage                                   | /v1/usage |
 GET /v1/whoami                                  | /v1/whoami |
 "#;
 

@@ -22,9 +22,11 @@ use warren::clock::{Clock, SimClock, Timestamp};
 use warren::dispatch::{DispatchLimits, Dispatcher, Parts, Ran, Runner};
 use warren::error::Result;
 use warren::events::Event;
+use warren::host::quotas;
 use warren::id::{Digest, TenantId};
 use warren::identity::{AuditLog, FetchKeys, Issuers, TenantScope};
 use warren::memory::embed::{Offline, Progress};
+use warren::quota::QuotaSettings;
 use warren::registry::{Hosted, Manifest, RegistrySettings, SchemaCache};
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren::telemetry::Metrics;
@@ -82,6 +84,7 @@ impl Host {
         let settings = SqliteSettings {
             writer_threads: 2,
             fatal: Arc::new(|reason| panic!("the store says that the disk failed: {reason}")),
+            quotas: quotas(&QuotaSettings::default(), &setup.limits),
             ..SqliteSettings::default()
         };
         let store = SqliteStore::open(
@@ -130,6 +133,12 @@ impl Host {
             key: Some(key.to_owned()),
             ..self.nobody()
         }
+    }
+
+    /// The host's own scope of a tenant.
+    pub(super) async fn scope(&self, tenant: &str) -> TenantScope {
+        let tenant = self.app.admin.get_tenant(&tenant.parse().unwrap()).await;
+        TenantScope::for_dispatch(tenant.unwrap().id)
     }
 
     pub(super) fn operator(&self) -> Client {
@@ -191,6 +200,11 @@ impl Client {
     pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
         let json = [("content-type", "application/json")];
         self.send("POST", path, &json, body.to_string()).await
+    }
+
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let json = [("content-type", "application/json")];
+        self.send("PATCH", path, &json, body.to_string()).await
     }
 
     pub(super) async fn put(&self, path: &str, body: &Value) -> Answer {
@@ -445,6 +459,7 @@ impl Runner for Scripted {
                 .working_put("last", &data, None)
                 .await
                 .map(|()| TurnEnd::Done),
+            "fail" => Ok(TurnEnd::Trapped("no".to_owned())),
             "reject" => Ok(TurnEnd::Rejected("not today".to_owned())),
             "hang" => {
                 cancelled.cancelled().await;
@@ -452,10 +467,14 @@ impl Runner for Scripted {
             }
             _ => Ok(TurnEnd::Done),
         };
+        let cpu = match behaviour.as_str() {
+            "burn" => Duration::from_secs(1),
+            _ => Duration::from_micros(5),
+        };
         Ran {
             turn: Some(turn),
             end: done.unwrap_or_else(|e| TurnEnd::HostError(e.to_string())),
-            cpu: Duration::from_micros(5),
+            cpu,
             wall: Duration::from_micros(10),
         }
     }
@@ -485,6 +504,7 @@ fn parts(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Parts {
         procedures: Arc::<SqliteStore>::clone(store),
         schemas: SchemaCache::default(),
         hosted: std::sync::OnceLock::new(),
+        allowances: Arc::clone(store.allowances()),
     };
     let limits = DispatchLimits {
         turns_running_max: 8,
@@ -496,6 +516,7 @@ fn parts(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Parts {
         audit: Arc::new(AuditLog::new(Arc::<SqliteStore>::clone(store))),
         deliveries: Arc::<SqliteStore>::clone(store),
         turns: Arc::<SqliteStore>::clone(store),
+        usage: Arc::<SqliteStore>::clone(store),
         services: Arc::new(services),
         runner: Arc::new(Scripted),
         limits,
@@ -527,6 +548,8 @@ fn app(
         procedure_keeper: Arc::<SqliteStore>::clone(store),
         working_keeper: Arc::<SqliteStore>::clone(store),
         sessions: Arc::<SqliteStore>::clone(store),
+        usage: Arc::<SqliteStore>::clone(store),
+        allowances: Arc::clone(store.allowances()),
         eraser: Arc::<SqliteStore>::clone(store),
         episodes: Arc::<SqliteStore>::clone(store),
         procedures: Arc::<SqliteStore>::clone(store),

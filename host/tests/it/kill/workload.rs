@@ -326,6 +326,10 @@ impl Workload {
             assert_eq!(count, json!(wanted.len()), "{what}: counter {session}");
         }
         assert_eq!(self.working(host, "phantom"), Value::Null, "{what}");
+        let (_, usage) = self.ask(host, "GET", "/v1/usage", b"").unwrap();
+        let days = usage["items"].as_array().unwrap();
+        let turns: u64 = days.iter().map(|day| day["turns"].as_u64().unwrap()).sum();
+        assert_eq!(turns, self.next, "{what}: each turn is counted once");
         self.sent.clear();
         self.round += 1;
     }

@@ -22,12 +22,7 @@ fn name(text: &str) -> TenantName {
 }
 
 fn tenant(text: &str) -> Tenant {
-    Tenant {
-        id: TenantId::generate(),
-        name: name(text),
-        created: Timestamp(7),
-        weight: 3,
-    }
+    Tenant::new(name(text), Timestamp(7), 3)
 }
 
 fn key(tenant: TenantId, text: &str) -> (ApiKeySecret, ApiKey) {
@@ -63,6 +58,7 @@ async fn a_tenant_is_found_by_its_name_and_id_until_it_is_deleted(f: &Fixture) {
         .map(|told| match told {
             Announcement::TenantCreated { weight } => format!("created {weight}"),
             Announcement::TenantDeleted => "deleted".to_owned(),
+            Announcement::TenantChanged => "changed".to_owned(),
             other => format!("{other:?}"),
         })
         .collect();

@@ -50,6 +50,7 @@ impl Fixture {
             eraser: Arc::clone(&self.eraser),
             episodes: Arc::clone(&self.episodes),
             procedures: Arc::clone(&self.procedures),
+            usage: Arc::clone(&self.usage),
             dir: None,
         }
     }

@@ -14,7 +14,8 @@ const LAYERS: &str = "
     clock:      error
     crash:
     id:         error
-    identity:   error clock id
+    quota:      error clock id
+    identity:   error clock id quota
 
     events:     base
     memory:     base events
@@ -22,6 +23,7 @@ const LAYERS: &str = "
     plans:      base events
     policy:     base events registry
     models:     base events
+    usage:      base events
     turn:       base domain
     telemetry:  base domain turn
 
@@ -38,9 +40,9 @@ const LAYERS: &str = "
 ";
 
 /// What everything may stand on.
-const BASE: &str = "error clock crash id identity";
+const BASE: &str = "error clock crash id quota identity";
 /// What the host does, without how: no HTTP, no SQL, no messenger, no engine.
-const DOMAIN: &str = "events registry memory plans policy models";
+const DOMAIN: &str = "events registry memory plans policy models usage";
 
 /// Parts of a module that only the assembly names, by path.
 const ADAPTERS: &[(&str, &[&str])] = &[

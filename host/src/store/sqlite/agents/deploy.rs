@@ -9,9 +9,7 @@ use super::super::rows::{Sql as _, to_json};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::AgentId;
-use crate::registry::{
-    AGENTS_PER_TENANT_MAX, AgentStatus, GrantSet, NewVersion, VERSIONS_PER_AGENT_MAX,
-};
+use crate::registry::{AgentStatus, GrantSet, NewVersion, VERSIONS_PER_AGENT_MAX};
 
 /// What a deploy did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +32,10 @@ struct Found {
 /// Make a version the current one.
 ///
 /// # Errors
-/// `Exhausted` if the agent is new and one over [`AGENTS_PER_TENANT_MAX`].
-pub(super) fn deploy(conn: &Connection, new: &NewVersion) -> Result<Change> {
+/// `Exhausted` if the agent is new and one over `agents_max`.
+pub(super) fn deploy(conn: &Connection, new: &NewVersion, agents_max: u64) -> Result<Change> {
     let Some(agent) = find(conn, new).during("finding an agent")? else {
-        let id = create(conn, new)?;
+        let id = create(conn, new, agents_max)?;
         add_version(conn, id, 1, new)?;
         return Ok(Change::Created);
     };
@@ -117,15 +115,15 @@ fn find(conn: &Connection, new: &NewVersion) -> rusqlite::Result<Option<Found>> 
         .optional()
 }
 
-fn create(conn: &Connection, new: &NewVersion) -> Result<AgentId> {
+fn create(conn: &Connection, new: &NewVersion, max: u64) -> Result<AgentId> {
     let agents: i64 = conn
         .query_row("SELECT count(*) FROM agents", [], |row| row.get(0))
         .during("counting agents")?;
-    if agents as u64 >= AGENTS_PER_TENANT_MAX {
+    if agents as u64 >= max {
         return Err(Error::Exhausted {
             limit: "agents_per_tenant_max",
             unit: "agents",
-            max: AGENTS_PER_TENANT_MAX,
+            max,
         });
     }
     let status = to_json(&AgentStatus::Active)?;

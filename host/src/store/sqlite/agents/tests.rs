@@ -34,7 +34,7 @@ fn version(name: &str, component: &str) -> NewVersion {
 }
 
 fn deployed(conn: &Connection, name: &str, component: &str) -> (Change, u32) {
-    let change = deploy::deploy(conn, &version(name, component)).unwrap();
+    let change = deploy::deploy(conn, &version(name, component), AGENTS_PER_TENANT_MAX).unwrap();
     (change, current(conn, name))
 }
 
@@ -75,8 +75,14 @@ fn new_grants_are_a_change() {
         grants: [Grant::EventsPublish].into_iter().collect(),
         ..version("a", "one")
     };
-    assert_eq!(deploy::deploy(&conn, &granted).unwrap(), Change::Updated);
-    assert_eq!(deploy::deploy(&conn, &granted).unwrap(), Change::Nothing);
+    assert_eq!(
+        deploy::deploy(&conn, &granted, AGENTS_PER_TENANT_MAX).unwrap(),
+        Change::Updated
+    );
+    assert_eq!(
+        deploy::deploy(&conn, &granted, AGENTS_PER_TENANT_MAX).unwrap(),
+        Change::Nothing
+    );
     let directory = load::directory(&conn, &Directory::default()).unwrap();
     let grants = directory.get(&agent("a")).unwrap().grants;
     assert!(grants.has(Grant::EventsPublish));
@@ -140,9 +146,9 @@ fn agents_hold_at_the_limit_and_one_past() {
     let conn = tenant_db();
     let max = AGENTS_PER_TENANT_MAX;
     for i in 0..max {
-        deploy::deploy(&conn, &version(&format!("a{i}"), "one")).unwrap();
+        deploy::deploy(&conn, &version(&format!("a{i}"), "one"), max).unwrap();
     }
-    let past = deploy::deploy(&conn, &version("past", "one"));
+    let past = deploy::deploy(&conn, &version("past", "one"), max);
     assert!(matches!(past, Err(Error::Exhausted { max: got, .. }) if got == max));
     assert_eq!(
         deployed(&conn, "a0", "two"),

@@ -296,15 +296,21 @@ fn insert(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite, row: &Row<'_
 /// # Errors
 /// `Exhausted` if there is no room for one more row.
 fn require_room(conn: &Connection) -> Result<()> {
-    let entries: i64 = conn
-        .prepare_cached("SELECT value FROM memory_counters WHERE name = 'knowledge_entries'")
-        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+    let (entries, quota): (i64, Option<i64>) = conn
+        .prepare_cached(
+            "SELECT value, (SELECT value FROM memory_counters WHERE name = 'knowledge_entries_max')
+             FROM memory_counters WHERE name = 'knowledge_entries'",
+        )
+        .and_then(|mut statement| statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
         .during("counting knowledge")?;
-    if entries as u64 >= KNOWLEDGE_ENTRIES_MAX {
+    let max = quota.map_or(KNOWLEDGE_ENTRIES_MAX, |quota| {
+        KNOWLEDGE_ENTRIES_MAX.min(quota as u64)
+    });
+    if entries as u64 >= max {
         return Err(Error::Exhausted {
             limit: "knowledge_entries_max",
             unit: "entries",
-            max: KNOWLEDGE_ENTRIES_MAX,
+            max,
         });
     }
     Ok(())

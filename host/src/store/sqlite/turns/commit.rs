@@ -40,6 +40,7 @@ pub(super) struct Commit {
     scheduled: Vec<(Timestamp, Draft)>,
     outcome: TurnOutcome,
     ended: Timestamp,
+    cpu_us: u64,
     record: String,
 }
 
@@ -68,6 +69,7 @@ impl Commit {
                 .collect::<Result<_>>()?,
             outcome: commit.record.outcome,
             ended: ended(&commit.record),
+            cpu_us: commit.record.cpu_us,
             record: to_json(&commit.record)?,
         })
     }
@@ -88,6 +90,9 @@ impl Commit {
         let (customer, user) = (self.scope.customer(), self.scope.user());
         let somebody = customer.is_some() || user.is_some();
         let owner = somebody.then(|| owner(customer, user));
+        tx.used.turns += 1;
+        tx.used.cpu_us += self.cpu_us;
+        tx.used.writes += self.effects.len() as u64;
         for effect in &self.effects {
             if let Some(change) = effects::apply(tx.conn(), effect, (owner.as_deref(), now))? {
                 tx.change_working(change);

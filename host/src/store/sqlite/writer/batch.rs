@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::registry::Directory;
 use crate::store::sqlite::rows::{self, Trouble};
 use crate::store::sqlite::tenant::{Tenant, WriteSide};
+use crate::store::sqlite::usage;
 use crate::store::sqlite::working;
+use crate::usage::Figures;
 
 /// Numbers that every append needs, kept beside the database so that no query has to find them.
 /// A job that is rolled back puts them back.
@@ -32,6 +34,8 @@ pub(in crate::store::sqlite) struct WriteTx<'a> {
     working: Vec<working::Change>,
     /// See [`Counters`].
     pub(in crate::store::sqlite) counters: Counters,
+    /// What the jobs have used so far.
+    pub(in crate::store::sqlite) used: Figures,
 }
 
 impl<'a> WriteTx<'a> {
@@ -172,7 +176,9 @@ fn transact(
         announcements: Vec::new(),
         working: Vec::new(),
         counters: side.counters,
+        used: Figures::default(),
     };
+    let mut book = side.book;
     // Alone, a job needs no savepoint: the transaction is its own.
     let alone = jobs.len() == 1;
     let mut state = refused.and_then(|()| run_sql(conn, "BEGIN IMMEDIATE"));
@@ -186,6 +192,11 @@ fn transact(
         }
     }
     // A job that was alone and failed has rolled the transaction back.
+    if state.is_ok() && !conn.is_autocommit() {
+        state = usage::settle(&mut tx, &side.meter, book)
+            .map(|settled| book = settled)
+            .map_err(|error| Fate::ruin(&error).unwrap_or(Fate::Refused(error.to_string())));
+    }
     if state.is_ok() && !conn.is_autocommit() {
         crash::point(Point::BeforeCommit);
         state = run_sql(conn, "COMMIT");
@@ -202,6 +213,7 @@ fn transact(
     }
     side.directory = directory;
     side.counters = counters;
+    side.book = book;
     Ok(told)
 }
 
@@ -215,6 +227,7 @@ fn run_job(tx: &mut WriteTx<'_>, job: Job, alone: bool, ran: &mut Vec<Ran>) -> R
         tx.counters,
         tx.announcements.len(),
         tx.working.len(),
+        tx.used,
     );
     // A panic drops the caller's address, which tells the caller.
     let done = catch_unwind(AssertUnwindSafe(|| (job.run)(Some(&mut *tx)))).ok();
@@ -237,6 +250,7 @@ fn run_job(tx: &mut WriteTx<'_>, job: Job, alone: bool, ran: &mut Vec<Ran>) -> R
     (tx.directory, tx.counters) = (before.0, before.1);
     tx.announcements.truncate(before.2);
     tx.working.truncate(before.3);
+    tx.used = before.4;
     if alone {
         return run_sql(tx.conn, "ROLLBACK");
     }

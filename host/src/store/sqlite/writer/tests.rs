@@ -11,6 +11,7 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 
 use super::*;
 use crate::bus::Announcement;
+use crate::clock::SystemClock;
 use crate::id::TenantId;
 use crate::store::sqlite::datadir::DataDir;
 use crate::store::sqlite::rows::Sql;
@@ -50,7 +51,8 @@ impl Bench {
         let bus: Arc<dyn Bus> = Arc::new(NoBus);
         let writers = Arc::new(Writers::start(1, &health, &bus, &checkpointer).unwrap());
         let settings = OpenSettings {
-            bytes_max: 1 << 30,
+            allowances: Arc::default(),
+            clock: Arc::new(SystemClock),
             check: false,
             embedder: "none".into(),
         };
