@@ -15,6 +15,8 @@ const GAP: &str = "  ";
 pub(crate) struct Table {
     header: Vec<&'static str>,
     rows: Vec<Vec<String>>,
+    /// Columns whose cells end where they end, not begin where they begin.
+    right: Vec<usize>,
 }
 
 impl Table {
@@ -23,7 +25,14 @@ impl Table {
         Self {
             header: header.to_vec(),
             rows: Vec::new(),
+            right: Vec::new(),
         }
+    }
+
+    /// With these columns of numbers, which are compared by their last digits.
+    pub(crate) fn right<const N: usize>(mut self, columns: [usize; N]) -> Self {
+        self.right = columns.to_vec();
+        self
     }
 
     /// Add a row; its cells are escaped here, so that no caller can forget it.
@@ -48,7 +57,14 @@ impl Table {
                 let padded: Vec<String> = cells
                     .iter()
                     .zip(&widths)
-                    .map(|(cell, width)| format!("{cell:<width$}"))
+                    .enumerate()
+                    .map(|(column, (cell, width))| {
+                        if self.right.contains(&column) {
+                            format!("{cell:>width$}")
+                        } else {
+                            format!("{cell:<width$}")
+                        }
+                    })
                     .collect();
                 padded.join(GAP).trim_end().to_owned()
             })
@@ -84,6 +100,18 @@ mod tests {
                 "ä           3",
                 "x\\u{1b}[1m  1   b",
             ]
+        );
+    }
+
+    #[test]
+    fn numbers_end_in_one_column() {
+        let mut table = Table::new(["NAME", "USED", "NOTE"]).right([1]);
+        table.row([&"a", &7, &"x"]);
+        table.row([&"b", &12_345, &""]);
+        let lines: Vec<String> = table.lines().collect();
+        assert_eq!(
+            lines,
+            ["NAME   USED  NOTE", "a         7  x", "b     12345"]
         );
     }
 

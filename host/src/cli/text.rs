@@ -55,8 +55,10 @@ pub(crate) fn bytes(count: u64) -> String {
         format!("{count} B")
     } else if size < KIB * KIB {
         format!("{:.1} KiB", size / KIB)
-    } else {
+    } else if size < KIB * KIB * KIB {
         format!("{:.1} MiB", size / KIB / KIB)
+    } else {
+        format!("{:.1} GiB", size / KIB / KIB / KIB)
     }
 }
 

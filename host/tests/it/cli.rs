@@ -7,6 +7,7 @@ use tempfile::TempDir;
 mod identity;
 mod services;
 mod tour;
+mod usage;
 
 /// Nothing listens on the port that stands for "none".
 const NOBODY: &str = "http://127.0.0.1:9";

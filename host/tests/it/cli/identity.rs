@@ -6,13 +6,18 @@ use serde_json::Value;
 use super::Place;
 use super::tour::{Client, Host};
 
-fn served(place: &Place) -> (Host, Value) {
+pub(super) fn served(place: &Place) -> (Host, Value) {
     let mut host = Host::start(place, &["serve", "--data-dir", "data"]);
     let ready = host.json_line();
     (host, ready)
 }
 
-fn client<'a>(place: &'a Place, ready: &Value, variable: &'static str, key: &str) -> Client<'a> {
+pub(super) fn client<'a>(
+    place: &'a Place,
+    ready: &Value,
+    variable: &'static str,
+    key: &str,
+) -> Client<'a> {
     let url = ready["url"].as_str().unwrap().to_owned();
     Client {
         place,
