@@ -11,6 +11,7 @@ pub mod check;
 pub mod embed;
 mod episodes;
 pub mod erase;
+pub mod fusion;
 pub mod knowledge;
 mod procedures;
 mod sessions;

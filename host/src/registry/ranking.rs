@@ -11,6 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::memory::embed::{Embedding, embed, words};
+use crate::memory::fusion::share;
 
 /// Most texts that are remembered taken apart. One is some kilobytes; a full tenant has 2,000 entries,
 /// and when there are more texts than this the memory begins anew.
@@ -21,8 +22,6 @@ const PARTS_MAX: usize = 64;
 const SATURATION: f64 = 1.2;
 /// How much longer texts are held back, as usual for BM25.
 const LENGTH_WEIGHT: f64 = 0.75;
-/// The constant of reciprocal rank fusion, as in the paper that proposed it (Cormack 2009).
-const FUSION_K: f64 = 60.0;
 /// Cosines up to here are the embedder's collisions. Higher than for knowledge, as the best of several
 /// parts is taken.
 const NOISE_COSINE: f32 = 0.15;
@@ -168,11 +167,10 @@ fn best_first(scores: impl Iterator<Item = f64>) -> Ranked {
 
 /// Reciprocal rank fusion.
 fn fused(lists: &[Ranked]) -> Ranked {
-    let most = lists.len() as f64 / (FUSION_K + 1.0);
     let mut scores: HashMap<usize, f64> = HashMap::new();
     for list in lists {
-        for (rank, (place, _)) in list.iter().enumerate() {
-            *scores.entry(*place).or_default() += 1.0 / (FUSION_K + 1.0 + rank as f64) / most;
+        for (rank, (place, _)) in (1..).zip(list) {
+            *scores.entry(*place).or_default() += share(rank, lists.len());
         }
     }
     let mut fused: Ranked = scores.into_iter().collect();

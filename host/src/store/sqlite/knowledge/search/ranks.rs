@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 
 use super::Ranked;
+use crate::memory::fusion::share;
 use crate::memory::{Place, SearchMode, Why};
-
-/// The constant of reciprocal rank fusion, as in the paper that proposed it (Cormack 2009).
-const FUSION_K: f64 = 60.0;
 
 /// A row that was found.
 pub(super) struct Scored {
@@ -44,12 +42,9 @@ pub(super) fn together(mode: SearchMode, words: Ranked, vector: Ranked) -> Vec<S
 
 /// As a share of what a hit gets that is first in both lists.
 fn by_ranks(why: &Why) -> f64 {
-    let most = 2.0 / (FUSION_K + 1.0);
-    // Divided before they are added, so that the best of all gets exactly 1.
-    let places = [why.words, why.vector].into_iter().flatten();
-    places
-        .map(|place| 1.0 / (FUSION_K + f64::from(place.rank)) / most)
-        .sum()
+    let lists = [why.words, why.vector];
+    let places = lists.iter().flatten();
+    places.map(|place| share(place.rank, lists.len())).sum()
 }
 
 fn share_of(best: f64, why: &Why) -> f64 {
