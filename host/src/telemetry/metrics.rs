@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::memory::embed::{EmbeddingFigures, Progress};
 
-use super::series::{Buckets, Counter, Family, Histogram, gauge, head, line};
+use super::series::{Buckets, Counter, Family, Histogram, counter, gauge, head, line};
 
 /// What the dispatcher counts, read at one moment.
 #[derive(Debug, Clone, Default)]
@@ -207,8 +207,7 @@ impl TurnFigures {
             ),
         ];
         for (name, help, count) in counters {
-            head(out, name, help, "counter");
-            line(out, name, "", &count.to_string());
+            counter(out, name, help, count);
         }
         gauge(out, "warren_turns_running", "Turns running.", self.running);
     }
@@ -248,8 +247,7 @@ fn render_embedding(figures: &EmbeddingFigures, out: &mut String) {
         ),
     ];
     for (name, help, count) in counters {
-        head(out, name, help, "counter");
-        line(out, name, "", &count.to_string());
+        counter(out, name, help, count);
     }
 }
 

@@ -189,6 +189,12 @@ pub(super) fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
     line(out, name, "", &value.to_string());
 }
 
+/// Add a number that only goes up.
+pub(super) fn counter(out: &mut String, name: &str, help: &str, count: u64) {
+    head(out, name, help, "counter");
+    line(out, name, "", &count.to_string());
+}
+
 /// Add the lines that say what a metric is.
 pub(super) fn head(out: &mut String, name: &str, help: &str, kind: &str) {
     // Writing to a `String` cannot fail.
