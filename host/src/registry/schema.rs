@@ -143,3 +143,8 @@ fn compiled(schema: &Json) -> std::result::Result<Compiled, String> {
         anchors,
     })
 }
+
+/// The name of a member as a step of a JSON pointer (RFC 6901).
+pub(super) fn pointer_step(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::schema::pointer_step;
 use super::types::Types;
 use super::walk::{ANYTHING, Pair, Walk};
 
@@ -85,7 +86,7 @@ fn compare_members<'a>(
 ) {
     let (from_others, to_others) = (others(from), others(to));
     for (name, was) in members(from) {
-        let step = format!("properties/{}", escaped(name));
+        let step = format!("properties/{}", pointer_step(name));
         match member(to, name) {
             Some(is) => walk.compare(pair.at(&step, was, is)),
             None if *to_others == Value::Bool(false) => {
@@ -99,7 +100,7 @@ fn compare_members<'a>(
     for (name, is) in members(to) {
         // Where others were not described, what is new counts as not sent before.
         if member(from, name).is_none() && from_others.is_object() {
-            let step = format!("properties/{}", escaped(name));
+            let step = format!("properties/{}", pointer_step(name));
             walk.compare(pair.at(&step, from_others, is));
         }
     }
@@ -196,9 +197,4 @@ fn compare_all_of<'a>(
             walk.compare(pair.at(&format!("allOf/{index}"), counterpart, is));
         }
     }
-}
-
-/// A name as a step of a JSON pointer.
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
