@@ -114,7 +114,7 @@ async fn measure(passages: &[Passage], questions: &[Question]) -> Result<Vec<Vec
     for (_, mode) in MODES {
         let mut of_mode = Vec::new();
         for question in questions {
-            let query = query(&question.text, mode);
+            let query = KnowledgeQuery::new(&question.text, mode, DEPTH as u32);
             let now = host.app.clock.now();
             let found = host.app.knowledge.search(&scope, &query, now).await?;
             let ids: Vec<&str> = found
@@ -128,22 +128,6 @@ async fn measure(passages: &[Passage], questions: &[Question]) -> Result<Vec<Vec
     }
     host.stop().await;
     Ok(scores)
-}
-
-fn query(text: &str, mode: SearchMode) -> KnowledgeQuery {
-    KnowledgeQuery {
-        text: text.to_owned(),
-        mode,
-        limit: DEPTH as u32,
-        offset: 0,
-        tags: Vec::new(),
-        source: None,
-        metadata: None,
-        since: None,
-        until: None,
-        as_of: None,
-        min_score: None,
-    }
 }
 
 /// Keep all passages as a client of the tenant would.

@@ -203,19 +203,7 @@ fn record(number: usize, entries: usize) -> Result<KnowledgeRecord> {
 }
 
 fn query(mode: SearchMode, text: String) -> KnowledgeQuery {
-    KnowledgeQuery {
-        text,
-        mode,
-        limit: HITS as u32,
-        offset: 0,
-        tags: Vec::new(),
-        source: None,
-        metadata: None,
-        since: None,
-        until: None,
-        as_of: None,
-        min_score: None,
-    }
+    KnowledgeQuery::new(text, mode, HITS as u32)
 }
 
 /// Clock ticks of CPU that the thread which links vectors has used; the sum, if there are several.

@@ -228,6 +228,25 @@ pub struct KnowledgeQuery {
     pub min_score: Option<f64>,
 }
 
+impl KnowledgeQuery {
+    /// The first `limit` of what is found without filters.
+    pub fn new(text: impl Into<String>, mode: SearchMode, limit: u32) -> Self {
+        Self {
+            text: text.into(),
+            mode,
+            limit,
+            offset: 0,
+            tags: Vec::new(),
+            source: None,
+            metadata: None,
+            since: None,
+            until: None,
+            as_of: None,
+            min_score: None,
+        }
+    }
+}
+
 /// Which entries to list. All that is given must match.
 #[derive(Debug, Clone, Default)]
 pub struct KnowledgeFilter {

@@ -3,8 +3,11 @@
 use rusqlite::Connection;
 
 use super::migrate;
+use crate::clock::Timestamp;
+use crate::events::Json;
 use crate::id::{AgentName, CustomerId, TenantId, UserId};
 use crate::identity::TenantScope;
+use crate::memory::{KnowledgeWrite, Provenance, Validity, Visibility};
 
 /// A migrated database with nothing in it.
 pub(super) fn tenant_db() -> Connection {
@@ -31,6 +34,39 @@ pub(super) fn identity(who: &str) -> (Option<CustomerId>, Option<UserId>) {
         (!customer.is_empty()).then(|| CustomerId::new(customer).unwrap()),
         (!user.is_empty()).then(|| UserId::new(user).unwrap()),
     )
+}
+
+/// An entry of `customer/user`, written at `now`, under a name that says who sees it too.
+pub(super) fn entry(
+    (who, visibility, name): (&str, Visibility, &str),
+    content: &str,
+    now: Timestamp,
+) -> KnowledgeWrite {
+    let (customer, user) = identity(who);
+    KnowledgeWrite {
+        id: format!("kno_{visibility:?}_{who}_{name}").into(),
+        external_id: Some(name.to_owned()),
+        content: content.into(),
+        chunk_bytes: None,
+        chunks: Vec::new(),
+        metadata: Json::from_stored("{}"),
+        tags: Vec::new(),
+        source: None,
+        visibility,
+        expires: None,
+        valid: Validity::default(),
+        supersedes: None,
+        superseded_by: None,
+        customer,
+        user,
+        provenance: Provenance {
+            writer: "scribe".into(),
+            turn: None,
+            derived_from: Vec::new(),
+        },
+        created: now,
+        now,
+    }
 }
 
 /// How SQLite runs a statement, step by step.

@@ -79,19 +79,7 @@ pub(super) fn put(write: KnowledgeWrite) -> Effect {
 }
 
 pub(super) fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
-    KnowledgeQuery {
-        text: text.to_owned(),
-        mode,
-        limit: 100,
-        offset: 0,
-        tags: Vec::new(),
-        source: None,
-        metadata: None,
-        since: None,
-        until: None,
-        as_of: None,
-        min_score: None,
-    }
+    KnowledgeQuery::new(text, mode, 100)
 }
 
 async fn found(f: &Fixture, scope: &TenantScope, query: &KnowledgeQuery) -> Vec<String> {

@@ -3,11 +3,10 @@
 use rusqlite::Connection;
 
 use super::super::knowledge::{apply_forget, apply_put};
-use super::super::testing::{identity, tenant_db};
+use super::super::testing::{self, tenant_db};
 use super::*;
-use crate::events::Json;
 use crate::memory::embed::OFFLINE_NAME;
-use crate::memory::{Chunk, Provenance, Validity, Visibility};
+use crate::memory::{Chunk, Visibility};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -18,31 +17,7 @@ fn vector(x: f32) -> Embedding {
 
 /// An entry of `customer/user` under a name of theirs.
 fn entry(who: &str, name: &str, content: &str) -> KnowledgeWrite {
-    let (customer, user) = identity(who);
-    KnowledgeWrite {
-        id: format!("kno_{}", blake3::hash(format!("{who} {name}").as_bytes())).into(),
-        external_id: Some(name.to_owned()),
-        content: content.into(),
-        chunk_bytes: None,
-        chunks: Vec::new(),
-        metadata: Json::from_stored("{}"),
-        tags: Vec::new(),
-        source: None,
-        visibility: Visibility::Private,
-        expires: None,
-        valid: Validity::default(),
-        supersedes: None,
-        superseded_by: None,
-        customer,
-        user,
-        provenance: Provenance {
-            writer: "scribe".into(),
-            turn: None,
-            derived_from: Vec::new(),
-        },
-        created: NOW,
-        now: NOW,
-    }
+    testing::entry((who, Visibility::Private, name), content, NOW)
 }
 
 fn write(conn: &Connection, write: &KnowledgeWrite, embedder: &str, made: Option<Embedding>) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::super::embedding::{Question, Vectoring};
-use super::super::testing::{identity, scope, tenant_db};
+use super::super::testing::{self, scope, tenant_db};
 use super::super::vector_index::{CHANGES_MAX, Keeper, VECTOR_BYTES_MAX, VectorIndex};
 use super::search::{search, search_rows};
 use super::*;
@@ -98,46 +98,13 @@ impl Fixture {
 }
 
 fn nearest(limit: u32) -> KnowledgeQuery {
-    KnowledgeQuery {
-        text: "nothing".into(),
-        mode: SearchMode::Vector,
-        limit,
-        offset: 0,
-        tags: Vec::new(),
-        source: None,
-        metadata: None,
-        since: None,
-        until: None,
-        as_of: None,
-        min_score: None,
-    }
+    KnowledgeQuery::new("nothing", SearchMode::Vector, limit)
 }
 
 fn entry(who: &str, visibility: Visibility, name: &str, content: &str) -> KnowledgeWrite {
-    let (customer, user) = identity(who);
     KnowledgeWrite {
         id: format!("kno_{who}_{name}").into(),
-        external_id: Some(name.to_owned()),
-        content: content.into(),
-        chunk_bytes: None,
-        chunks: Vec::new(),
-        metadata: Json::from_stored("{}"),
-        tags: Vec::new(),
-        source: None,
-        visibility,
-        expires: None,
-        valid: Validity::default(),
-        supersedes: None,
-        superseded_by: None,
-        customer,
-        user,
-        provenance: Provenance {
-            writer: "scribe".into(),
-            turn: None,
-            derived_from: Vec::new(),
-        },
-        created: Timestamp(0),
-        now: Timestamp(0),
+        ..testing::entry((who, visibility, name), content, Timestamp(0))
     }
 }
 

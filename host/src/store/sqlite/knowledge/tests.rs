@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::super::embedding::{Question, Vectoring};
-use super::super::testing::{identity, plan, scope, tenant_db};
+use super::super::testing::{self, identity, plan, scope, tenant_db};
 use super::super::vector_index::{Keeper, VECTOR_BYTES_MAX, VectorIndex};
 use super::search::{RARE_ROWS_MAX, search, words_sql};
 use super::*;
@@ -18,35 +18,14 @@ use crate::memory::{
 const NOW: Timestamp = Timestamp(1_000_000);
 
 fn entry(who: &str, visibility: Visibility, external_id: &str, content: &str) -> KnowledgeWrite {
-    let (customer, user) = identity(who);
-    let place = (who, visibility as u8, external_id, content);
-    KnowledgeWrite {
-        id: format!(
-            "kno_{}",
-            &blake3::hash(format!("{place:?}").as_bytes()).to_hex()[..12]
-        )
-        .into(),
-        external_id: (!external_id.is_empty()).then(|| external_id.to_owned()),
-        content: content.into(),
-        chunk_bytes: None,
-        chunks: Vec::new(),
-        metadata: Json::from_stored("{}"),
-        tags: Vec::new(),
-        source: None,
-        visibility,
-        expires: None,
-        valid: Validity::default(),
-        supersedes: None,
-        superseded_by: None,
-        customer,
-        user,
-        provenance: Provenance {
-            writer: "scribe".into(),
-            turn: None,
-            derived_from: Vec::new(),
+    let named = testing::entry((who, visibility, external_id), content, NOW);
+    match external_id {
+        "" => KnowledgeWrite {
+            id: format!("kno_{visibility:?}_{who}_{content}").into(),
+            external_id: None,
+            ..named
         },
-        created: NOW,
-        now: NOW,
+        _ => named,
     }
 }
 
@@ -59,19 +38,7 @@ fn vectoring() -> Vectoring {
 }
 
 fn ask(text: &str, mode: SearchMode) -> KnowledgeQuery {
-    KnowledgeQuery {
-        text: text.to_owned(),
-        mode,
-        limit: 100,
-        offset: 0,
-        tags: Vec::new(),
-        source: None,
-        metadata: None,
-        since: None,
-        until: None,
-        as_of: None,
-        min_score: None,
-    }
+    KnowledgeQuery::new(text, mode, 100)
 }
 
 fn search_at(
