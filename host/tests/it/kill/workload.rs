@@ -1,7 +1,9 @@
 //! What is asked of the host, and the check that all of it happened once.
 //!
-//! Each event tells the probe to append the event's id to its session's list, to bump a counter and to
-//! publish a child. Some fail at their first attempt, some are to be published later. Ids are the
+//! Each event tells the probe to append the event's id to its session's list, to bump a counter, to
+//! publish a child, to remember two entries of knowledge (one anew, one in the place of the last) and to
+//! add an episode. Every other session works on a plan, whose working memory its list and counter are in.
+//! Some fail at their first attempt, some are to be published later. Ids are the
 //! client's: after a death it sends what was not acknowledged again, under the same id, as a client does.
 //! What was checked is forgotten, so that neither the client nor a list grows with the number of deaths.
 
@@ -12,6 +14,8 @@ use serde_json::{Value, json};
 
 use super::host::{ADMIN_KEY, HostProcess};
 use crate::guests;
+
+mod remembered;
 
 /// Sessions: each has its order.
 const SESSIONS: u64 = 4;
@@ -182,8 +186,10 @@ impl Workload {
         let session = n % SESSIONS;
         let mut script = vec![];
         if self.random.u32(..5) == 0 {
+            let [kept, said] = self.remembering_in_vain(n);
             script.push(json!({ "first_attempts": { "times": 1, "do": [
                 { "put": { "key": "phantom", "value": n } },
+                kept, said,
                 { "publish": { "type": self.name("phantom"), "data": n } },
                 { "fail": { "retry": 1 } }
             ] } }));
@@ -191,6 +197,7 @@ impl Workload {
         let (list, count) = (self.list(session), self.count(session));
         script.push(json!({ "append_event_id": list }));
         script.push(json!({ "increment": { "key": count, "by": 1 } }));
+        script.extend(self.remembering(session, n));
         script.push(json!({ "publish": { "type": self.name("child"), "data": n } }));
         if comes_later(n) {
             let later = json!({ "type": self.name("later"), "data": n, "delay_ms": 5 });
@@ -200,12 +207,17 @@ impl Workload {
             "id": format!("kill-{n}"),
             "topic": "business-facts",
             "type": "probe.run",
-            "session": format!("s{session}"),
+            "session": self.session(session),
+            "plan": plan(session),
             "data": script,
         })
     }
 
-    /// The type of this round's events of a sort.
+    fn session(&self, session: u64) -> String {
+        format!("s{}-{session}", self.round)
+    }
+
+    /// The type of this round's events, or the source of its knowledge, of a sort.
     fn name(&self, sort: &str) -> String {
         format!("kill.round-{}.{sort}", self.round)
     }
@@ -316,20 +328,23 @@ impl Workload {
             if wanted.is_empty() {
                 continue;
             }
-            let list = self.working(host, &self.list(session));
+            let list = self.working(host, session, &self.list(session));
             assert_eq!(
                 list,
                 json!(wanted),
                 "{what}: session {session}, once each and in order"
             );
-            let count = self.working(host, &self.count(session));
+            let count = self.working(host, session, &self.count(session));
             assert_eq!(count, json!(wanted.len()), "{what}: counter {session}");
+            let phantom = self.working(host, session, "phantom");
+            assert_eq!(phantom, Value::Null, "{what}: session {session}");
+            self.check_remembered(host, session, &wanted, what);
         }
-        assert_eq!(self.working(host, "phantom"), Value::Null, "{what}");
         let (_, usage) = self.ask(host, "GET", "/v1/usage", b"").unwrap();
         let days = usage["items"].as_array().unwrap();
         let turns: u64 = days.iter().map(|day| day["turns"].as_u64().unwrap()).sum();
         assert_eq!(turns, self.next, "{what}: each turn is counted once");
+        self.check_kept(host, what);
         self.sent.clear();
         self.round += 1;
     }
@@ -339,11 +354,39 @@ impl Workload {
         self.next
     }
 
-    fn working(&self, host: &HostProcess, key: &str) -> Value {
-        let path = format!("/v1/memory/working/agent:probe/{key}");
+    /// A member of each item of a list, over all its pages.
+    fn listed(&self, host: &HostProcess, path: &str, member: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut from = String::new();
+        loop {
+            let page = format!("{path}&limit=100{from}");
+            let (status, page) = self.ask(host, "GET", &page, b"").unwrap();
+            assert_eq!(status, 200, "{page}");
+            let items = page["items"].as_array().unwrap();
+            all.extend(
+                items
+                    .iter()
+                    .map(|item| item[member].as_str().unwrap().to_owned()),
+            );
+            match page["next"].as_str() {
+                Some(next) => from = format!("&before={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    /// A value of the working memory that a session has.
+    fn working(&self, host: &HostProcess, session: u64, key: &str) -> Value {
+        let space = plan(session).map_or("agent:probe".to_owned(), |plan| format!("plan:{plan}"));
+        let path = format!("/v1/memory/working/{space}/{key}");
         let (_, found) = self.ask(host, "GET", &path, b"").unwrap();
         found["value"].clone()
     }
+}
+
+/// The plan that a session works on: every other one has none.
+fn plan(session: u64) -> Option<String> {
+    (session % 2 == 1).then(|| format!("plan-{session}"))
 }
 
 /// Whether an event publishes one that comes later.
