@@ -15,6 +15,7 @@ mod import;
 mod keys;
 mod list;
 mod overview;
+mod run;
 
 pub(super) use list::ranked;
 use list::{Wanted, list};
@@ -47,6 +48,8 @@ enum Action {
         /// What it tells: JSON, @FILE, or - for stdin, for example '{"errors": 4}'
         health: Option<String>,
     },
+    /// Register a service for as long as a program runs
+    Run(run::Args),
     /// Put a service into a state
     Status {
         /// The service
@@ -119,6 +122,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
             let request = Request::post(&["services", name.as_str(), "heartbeat"]);
             change(request.json(&health)?, context)
         }
+        Action::Run(args) => run::run(&args, context),
         Action::Status { name, state } => {
             let body = StatusRequest { state: Some(state) };
             let request = Request::put(&["services", name.as_str(), "status"]);

@@ -64,6 +64,7 @@ fn cli_services_come_live_and_go() {
     );
     dev.run(2, &["services", "status", "weather", "asleep"]);
 
+    runs(&dev);
     import(&dev);
     schemas(&dev);
 
@@ -77,6 +78,32 @@ fn cli_services_come_live_and_go() {
         &["service.registered", "service.degraded", "service.paused"],
     );
     host.stop(Signal::TERM);
+}
+
+/// A service is there while its program runs, and is taken out however that ends.
+fn runs(dev: &Client<'_>) {
+    let beacon = r#"{"name": "beacon", "type": "device"}"#;
+    let run = |program: &[&'static str]| {
+        let words = ["services", "run", beacon, "--"];
+        [&words[..], program].concat()
+    };
+    let shows = concat!(env!("CARGO_BIN_EXE_warren"), " services show beacon");
+    dev.says(&run(&["sh", "-c", shows]), &["beacon", "active"]);
+    for (program, exit, said) in [
+        (&["true"][..], 0, "removed service beacon"),
+        (&["sh", "-c", "exit 3"], 1, "exit status: 3"),
+        (&["no-such-program"], 1, "cannot start `no-such-program`"),
+        // The program asks for the stop: both end, and so does its sleep.
+        (
+            &["sh", "-c", "kill $PPID; exec sleep 60"],
+            0,
+            "removed service beacon",
+        ),
+    ] {
+        let (_, told) = dev.run(exit, &run(program));
+        assert!(told.contains(said), "{program:?}: {told}");
+        dev.run(5, &["services", "show", "beacon"]);
+    }
 }
 
 fn find(dev: &Client<'_>) {
