@@ -23,6 +23,10 @@ mod refill;
 pub(super) use breaker::Breaker;
 use pace::Pace;
 
+/// What a microsecond of CPU costs a tenant of weight 1. Whole microseconds, divided by a weight, would make the
+/// shortest turns of a heavy tenant free, and it would always be next.
+const SHARES_PER_US: i64 = 1_000;
+
 /// A delivery that was taken to be run.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
@@ -57,7 +61,7 @@ pub(super) enum Refill {
 #[derive(Debug)]
 struct TenantQueue {
     weight: u64,
-    /// CPU microseconds used, divided by the weight.
+    /// CPU time used, divided by the weight: [`SHARES_PER_US`].
     used: u64,
     in_runnable: bool,
     running: usize,
@@ -326,13 +330,15 @@ impl Queues {
             return false;
         };
         queue.running -= 1;
+        // A clock that did not move: a turn that cost nothing would be next for ever.
+        let cpu_us = cpu_us.max(1);
         queue.pace.use_cpu(cpu_us);
         let id = delivery.agent;
         if !matches!(done, Done::Undecided | Done::Stopped) {
             queue.retries.remove(&(delivery.event.position, id));
         }
         if let Some(agent) = queue.agents.get_mut(&id) {
-            agent.cost_us = (agent.cost_us * 7 + cpu_us.max(1)) / 8;
+            agent.cost_us = (agent.cost_us * 7 + cpu_us) / 8;
             let before = agent.bytes;
             match done {
                 Done::Undecided | Done::Stopped => agent.put_back(delivery),
@@ -367,7 +373,8 @@ impl Queues {
             queue.in_runnable = false;
         }
         let weight = i64::try_from(queue.weight).unwrap_or(1);
-        queue.used = queue.used.saturating_add_signed(cpu_us / weight);
+        let shares = cpu_us.saturating_mul(SHARES_PER_US) / weight;
+        queue.used = queue.used.saturating_add_signed(shares);
         self.refresh(tenant);
     }
 
