@@ -41,6 +41,16 @@ impl Failing {
         was_failing || failed
     }
 
+    /// These are the agents that a tenant has: the others were deleted.
+    pub(super) fn keep(&self, tenant: TenantId, has: impl Fn(AgentId) -> bool) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut agents = self.agents.lock();
+        agents.retain(|(of, agent)| *of != tenant || has(*agent));
+        self.count.store(agents.len(), Ordering::Relaxed);
+    }
+
     /// A tenant is gone.
     pub(super) fn forget(&self, tenant: TenantId) {
         let mut agents = self.agents.lock();
@@ -106,6 +116,11 @@ mod tests {
         assert_eq!(failing.of(a), [AgentId(1)]);
         failing.note(a, AgentId(1), false);
         assert_eq!((failing.of(a), failing.of(b)), (vec![], vec![AgentId(1)]));
+        failing.keep(b, |agent| agent == AgentId(1));
+        assert_eq!(failing.of(b), [AgentId(1)]);
+        failing.note(b, AgentId(2), true);
+        failing.keep(b, |agent| agent == AgentId(1));
+        assert_eq!(failing.of(b), [AgentId(1)], "2 was deleted");
         failing.forget(b);
         assert_eq!(failing.count.load(Ordering::Relaxed), 0);
     }

@@ -1,14 +1,14 @@
 //! Keeps the queues in memory fed from the store: new agents, refills, retries and timers that are due.
 //!
 //! Announcements are hints. Every tenant is also looked at on a slow poll, so that a lost hint costs
-//! [`POLL`], never a delivery.
+//! time ([`POLL`], and longer with more tenants than [`POLLED_MAX`]), never a delivery.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -20,8 +20,14 @@ use crate::usage::{Span, day_of};
 use super::Shared;
 use super::queue::Refill;
 
-/// How often every tenant is looked at without a hint.
+/// How often tenants are looked at without a hint.
 const POLL: Duration = Duration::from_secs(10);
+/// Most tenants that are looked at then; the others are next. To look at one opens it, which takes a
+/// millisecond and the place of another, and most are idle.
+const POLLED_MAX: usize = 256;
+/// Most tenants that are looked after at once. Each is held open meanwhile: far fewer than may be
+/// (`store.tenants_open_max`), so that those whom somebody waits for find a place.
+const TENDED_MAX: usize = 16;
 /// The soonest that the clock is looked at again while something is due.
 const TICK: Duration = Duration::from_millis(50);
 /// The longest that the clock is not looked at, so that a clock that was set forward is noticed.
@@ -58,6 +64,25 @@ pub(super) struct Attention {
 struct Timers {
     queue: BTreeSet<(Timestamp, TenantId)>,
     of: HashMap<TenantId, Timestamp>,
+}
+
+/// Which tenants are looked at next without a hint.
+#[derive(Debug, Default)]
+struct Poll {
+    last: Option<TenantId>,
+}
+
+impl Poll {
+    /// Of all tenants those whose turn it is.
+    fn next(&mut self, mut tenants: Vec<TenantId>) -> Vec<TenantId> {
+        tenants.sort_unstable();
+        let seen = |last| tenants.partition_point(|tenant| *tenant <= last);
+        let from = self.last.map_or(0, seen);
+        tenants.rotate_left(from);
+        tenants.truncate(POLLED_MAX);
+        self.last = tenants.last().copied();
+        tenants
+    }
 }
 
 impl Timers {
@@ -175,6 +200,8 @@ impl Shared {
     /// Look after all tenants until the host closes.
     pub(super) async fn tend_all(self: Arc<Self>) {
         let mut polled = tokio::time::Instant::now();
+        let mut poll = Poll::default();
+        let room = Arc::new(Semaphore::new(TENDED_MAX));
         let tasks = tokio_util::task::TaskTracker::new();
         loop {
             let changed = self.attention.changed.notified();
@@ -183,15 +210,19 @@ impl Shared {
             let release = self.release(now);
             if polled.elapsed() >= POLL {
                 polled = tokio::time::Instant::now();
-                let tenants = self.queues.lock().tenants();
-                for tenant in tenants {
+                for tenant in poll.next(self.queues.lock().tenants()) {
                     self.attention.all(tenant);
                 }
             }
             for (tenant, need) in self.attention.begin() {
-                let shared = Arc::clone(&self);
+                let (shared, room) = (Arc::clone(&self), Arc::clone(&room));
                 tasks.spawn(async move {
-                    match shared.tend(tenant, need).await {
+                    let tended = {
+                        // Never closed. Whoever waits longest is next.
+                        let _place = room.acquire().await;
+                        shared.tend(tenant, need).await
+                    };
+                    match tended {
                         Ok(()) => {}
                         // It was deleted meanwhile, and would be looked for for ever.
                         Err(Error::NotFound { .. }) => shared.attention.forget(tenant),
@@ -253,6 +284,8 @@ impl Shared {
             queues.set_agents(tenant, directory);
             queues.stand_still(tenant, &suspended);
         }
+        self.failing
+            .keep(tenant, |id| directory.by_id(id).is_some());
         self.work.notify_one();
         let may_run = |id: AgentId| {
             let agent = directory.by_id(id);
@@ -365,5 +398,37 @@ impl Shared {
                 self.work.notify_one();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tenant_is_polled_once_a_round() {
+        for count in [0, 1, POLLED_MAX, POLLED_MAX + 1, 2 * POLLED_MAX + 7] {
+            let tenants: BTreeSet<TenantId> = (0..count).map(|_| TenantId::generate()).collect();
+            let mut poll = Poll::default();
+            let mut seen = BTreeSet::new();
+            for round in 1..=count.div_ceil(POLLED_MAX) {
+                let polled = poll.next(tenants.iter().copied().collect());
+                assert!(polled.len() <= POLLED_MAX, "{count} tenants, round {round}");
+                seen.extend(polled);
+                assert_eq!(seen.len(), count.min(round * POLLED_MAX), "{count} tenants");
+            }
+            assert_eq!(seen, tenants);
+        }
+    }
+
+    #[test]
+    fn a_poll_goes_on_when_the_tenant_it_ended_with_is_gone() {
+        let mut tenants: Vec<TenantId> = (0..=POLLED_MAX).map(|_| TenantId::generate()).collect();
+        let mut poll = Poll::default();
+        let last = *poll.next(tenants.clone()).last().unwrap();
+        tenants.sort_unstable();
+        tenants.retain(|tenant| *tenant != last);
+        let waiting = tenants[POLLED_MAX - 1];
+        assert_eq!(poll.next(tenants)[0], waiting);
     }
 }
