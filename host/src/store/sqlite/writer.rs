@@ -91,14 +91,11 @@ impl WriteQueue {
                 reply: Box::new(reply),
             }
         };
-        // Given back by the thread when it takes the job.
-        tenant
-            .room()
-            .acquire()
-            .await
-            .map_err(|_| closed())?
-            .forget();
-        self.0.room.acquire().await.map_err(|_| closed())?.forget();
+        // Given back by the thread when it takes the job; until both are here, by whoever gives up waiting.
+        let of_tenant = tenant.room().acquire().await.map_err(|_| closed())?;
+        let of_thread = self.0.room.acquire().await.map_err(|_| closed())?;
+        of_tenant.forget();
+        of_thread.forget();
         self.push(Job {
             tenant: Arc::clone(tenant),
             run: Box::new(run),
