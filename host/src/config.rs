@@ -193,6 +193,19 @@ impl Config {
         self.http.front(self.listen)
     }
 
+    /// Require a sandbox for each turn that may run: one without would be tried again until it is given up.
+    fn sandboxes_suffice(&self) -> Result<()> {
+        let (turns, sandboxes) = (self.dispatch.turns_running_max, self.sandbox.turns_max);
+        if turns > sandboxes as usize {
+            let reason = format!(
+                "is {turns}, and sandbox.turns_max, what those turns run in, is {sandboxes}: lower the one or raise \
+                 the other"
+            );
+            return Err(Error::invalid("dispatch.turns_running_max", reason));
+        }
+        Ok(())
+    }
+
     /// What a host of these settings is made of.
     ///
     /// # Errors
@@ -243,6 +256,7 @@ impl Config {
         // Built for its mistakes: the start is the time to hear of them.
         config.memory.embedder.build()?;
         config.front()?;
+        config.sandboxes_suffice()?;
         Ok(Loaded { config, notes })
     }
 }
@@ -394,6 +408,16 @@ mod tests {
             &["opnai", "openai"],
         );
         check("", &[("WARREN_LISTEN", "here")], &["socket address"]);
+        check(
+            "[sandbox]\nturns_max = 127",
+            &[],
+            &[
+                "dispatch.turns_running_max: is 128",
+                "sandbox.turns_max",
+                "127",
+            ],
+        );
+        load("[sandbox]\nturns_max = 128", &[], "").unwrap();
         check(
             "",
             &[("WARREN_ADMIN_KEY", "short")],

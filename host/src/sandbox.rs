@@ -41,7 +41,6 @@ use state::Desk;
 /// Runs guests.
 pub struct Sandbox {
     shared: Arc<Shared>,
-    slots: Arc<Semaphore>,
     describing: Semaphore,
     /// Dropped last of what is ours: guests that are still suspended then never run again.
     _ticker: Ticker,
@@ -81,7 +80,6 @@ impl Sandbox {
         let cache = Cache::new(engine.clone(), linker, artifacts, limits.loaded_max);
         Ok(Arc::new(Self {
             _ticker: Ticker::start(&engine)?,
-            slots: Arc::new(Semaphore::new(limits.turns_max as usize)),
             describing: Semaphore::new(limits.describe_max as usize),
             shared: Arc::new(Shared {
                 nested: Arc::new(Semaphore::new(limits.nested_max as usize)),
@@ -92,12 +90,7 @@ impl Sandbox {
         }))
     }
 
-    /// One permit a running turn. Whoever calls [`Sandbox::run`] holds one.
-    pub fn slots(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.slots)
-    }
-
-    /// Run a turn until it ends or its deadline does. The component is the one that the turn's agent had
+    /// Run a turn until it ends or its deadline does. At most `turns_max` at once: whoever calls this sees to it. The component is the one that the turn's agent had
     /// when it was claimed.
     ///
     /// `cancelled` only tells the guest that it should come to an end. Dropping the future ends it at

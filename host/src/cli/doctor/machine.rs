@@ -114,7 +114,7 @@ fn sandbox(config: &Config, artifacts: Arc<Artifacts>) -> Check {
             Verdict::Bad,
             "sandbox",
             error.to_string(),
-            "raise the limit of virtual memory (ulimit -v), or lower sandbox.turns_max",
+            "raise the limit of virtual memory (ulimit -v), or lower dispatch.turns_running_max and sandbox.turns_max",
         ),
     }
 }
