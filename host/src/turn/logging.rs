@@ -4,8 +4,10 @@ use super::{LogLevel, LogLine, Turn};
 
 /// What a cut line ends with.
 const CUT: &str = " … (cut)";
-/// Most fields of a line.
+/// Most fields of a line: more than anybody reads, and few enough that a line of empty ones weighs little.
 const FIELDS_MAX: usize = 32;
+/// The name of the field that says that there were more.
+const FIELDS_CUT: &str = "…";
 
 impl Turn {
     /// Write a line. What passes a limit is cut and marked as cut; nothing fails.
@@ -16,11 +18,7 @@ impl Turn {
         }
         let mut left = room.min(self.limits.log_line_bytes_max);
         let message = take(message, &mut left);
-        let fields: Vec<(String, String)> = fields
-            .iter()
-            .take(FIELDS_MAX)
-            .map(|(name, value)| (take(name, &mut left), take(value, &mut left)))
-            .collect();
+        let fields = take_fields(fields, &mut left);
         let bytes = message.len() + fields.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
         self.log_bytes += bytes.max(1);
         self.logs.push(LogLine {
@@ -39,6 +37,19 @@ impl Turn {
             self.log_bytes = usize::MAX;
         }
     }
+}
+
+/// The first [`FIELDS_MAX`] of them, cut to what is left; how many more there were is one more field.
+fn take_fields(fields: &[(String, String)], left: &mut usize) -> Vec<(String, String)> {
+    let (kept, cut) = fields.split_at(fields.len().min(FIELDS_MAX));
+    let mut fields: Vec<(String, String)> = kept
+        .iter()
+        .map(|(name, value)| (take(name, left), take(value, left)))
+        .collect();
+    if !cut.is_empty() {
+        fields.push((FIELDS_CUT.into(), format!("{} more (cut)", cut.len())));
+    }
+    fields
 }
 
 /// Escape and cut a text to what is left.
@@ -77,6 +88,24 @@ pub fn guest_text(text: &str, bytes_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_past_the_limit_are_counted() {
+        for (given, last) in [
+            (FIELDS_MAX - 1, ("field-31", "31")),
+            (FIELDS_MAX, ("field-32", "32")),
+            (FIELDS_MAX + 1, (FIELDS_CUT, "1 more (cut)")),
+            (FIELDS_MAX + 9, (FIELDS_CUT, "9 more (cut)")),
+        ] {
+            let fields: Vec<_> = (1..=given)
+                .map(|n| (format!("field-{n}"), n.to_string()))
+                .collect();
+            let kept = take_fields(&fields, &mut 8_192);
+            assert_eq!(kept.len(), given.min(FIELDS_MAX + 1), "{given} fields");
+            let (name, value) = kept.last().unwrap();
+            assert_eq!((name.as_str(), value.as_str()), last, "{given} fields");
+        }
+    }
 
     #[test]
     fn guest_text_is_escaped_and_cut() {

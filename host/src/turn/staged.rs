@@ -90,7 +90,7 @@ impl Staged {
         if self.events.len() + self.scheduled.len() >= limits.events_max {
             return Err(exhausted("turn_events_max", "events", limits.events_max));
         }
-        self.reserve(event.data.as_str().len() + 256, 0, limits)?;
+        self.reserve(weight_of_event(&event), 0, limits)?;
         match due {
             Some(due) => self.scheduled.push((due, event)),
             None => self.events.push(event),
@@ -142,6 +142,18 @@ impl Staged {
         self.bytes = bytes;
         Ok(())
     }
+}
+
+/// What an event counts against the output limit: the payload, what came with it from outside, and the
+/// names that the turn gave, or that it has from its cause.
+fn weight_of_event(event: &NewEvent) -> usize {
+    const ROW_BYTES: usize = 256;
+    let extensions = event.extensions.iter();
+    let extensions: usize = extensions
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    let subject = event.subject.as_ref().map_or(0, |subject| subject.len());
+    ROW_BYTES + event.data.as_str().len() + extensions + subject
 }
 
 /// What an effect counts against the output limit: its texts, and a row's worth of overhead.
