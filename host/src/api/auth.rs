@@ -38,9 +38,9 @@ pub(crate) use holder::{Credential, Holder};
 pub(crate) use revocations::Revocations;
 
 /// The tenant's customer on whose behalf a request is made.
-const CUSTOMER_HEADER: &str = "warren-customer";
+pub(super) const CUSTOMER_HEADER: &str = "warren-customer";
 /// The end user on whose behalf a request is made.
-const USER_HEADER: &str = "warren-user";
+pub(super) const USER_HEADER: &str = "warren-user";
 
 /// Whoever holds something that a tenant gave, good for the operation that is asked for.
 pub(crate) struct Caller {

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use crate::events::{EventFilter, Topic};
 use crate::id::{EventId, EventType, Label, UserId};
 
+pub(super) use publish::IDEMPOTENCY_HEADER;
+
 use super::auth::Caller;
 use super::error::ApiResult;
 use super::extract::{UrlPath, UrlQuery};

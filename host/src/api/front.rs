@@ -14,8 +14,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::app::Front;
 
 use super::Shared;
+use super::auth::{CUSTOMER_HEADER, USER_HEADER};
 use super::edge::REQUEST_ID_HEADER;
 use super::error::{ApiError, Code};
+use super::events::IDEMPOTENCY_HEADER;
 
 /// How long a browser may remember what a page of another origin may send: what the settings say changes
 /// only with a restart.
@@ -50,6 +52,10 @@ pub(super) fn cors(front: &Front) -> CorsLayer {
             AUTHORIZATION,
             CONTENT_TYPE,
             HeaderName::from_static("last-event-id"),
+            HeaderName::from_static(IDEMPOTENCY_HEADER),
+            HeaderName::from_static(CUSTOMER_HEADER),
+            HeaderName::from_static(USER_HEADER),
+            HeaderName::from_static(REQUEST_ID_HEADER),
         ])
         .expose_headers([HeaderName::from_static(REQUEST_ID_HEADER)])
         .max_age(PREFLIGHT_AGE)

@@ -20,7 +20,7 @@ use super::cloudevents::{self, MEDIA_BATCH, MEDIA_ONE, Members};
 use super::draft::{Draft, Stamp};
 
 /// Makes a repeated request have no second effect.
-const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+pub(in crate::api) const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 /// Longest idempotency key in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Sets ids made from idempotency keys apart from every other use of the hash.
