@@ -77,22 +77,30 @@ impl Stamp<'_> {
         Ok(Draft { event, due })
     }
 
-    /// The topic that was said, else that of the type's definition.
+    /// The topic that was said, else that of the type's definition, else the one on which the type is consumed
+    /// or produced.
     fn topic(&self, event_type: &EventType, said: Option<&str>) -> Result<Topic> {
-        match said {
-            Some(topic) => topic.parse(),
-            None => self
-                .directory
-                .definition(event_type)
-                .map(|definition| definition.topic)
-                .or_else(|| WellKnown::of_type(event_type.as_str()).map(|known| known.topic))
-                .ok_or_else(|| {
-                    Error::invalid(
-                        "topic",
-                        format!("missing, and `{event_type}` has no definition that gives one"),
-                    )
-                }),
+        if let Some(topic) = said {
+            return topic.parse();
         }
+        if let Some(definition) = self.directory.definition(event_type) {
+            return Ok(definition.topic);
+        }
+        if let Some(known) = WellKnown::of_type(event_type.as_str()) {
+            return Ok(known.topic);
+        }
+        let knows = |topic: &Topic| self.directory.knows(*topic, event_type);
+        let topics: Vec<Topic> = Topic::ALL.into_iter().filter(knows).collect();
+        let reason = match topics.as_slice() {
+            [topic] => return Ok(*topic),
+            [] => format!("missing, and nobody consumes, produces or declared `{event_type}`"),
+            several => {
+                let several: Vec<&str> = several.iter().map(|topic| topic.as_str()).collect();
+                let several = several.join(", ");
+                format!("missing, and `{event_type}` is known on several: {several}")
+            }
+        };
+        Err(Error::invalid("topic", reason))
     }
 
     fn event_id(&self, said: Option<&str>) -> Result<EventId> {

@@ -243,6 +243,43 @@ async fn unknown_types_are_published_or_refused_as_the_tenant_says() {
         .problem(422, "invalid");
 }
 
+/// Who publishes a type that is known on one topic need not say which.
+#[tokio::test]
+async fn a_topic_is_known_by_the_type() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    acme.push("echo", "echo", &["say"]).await.ok();
+    let published = async |event_type: &str| {
+        let event = json!({ "type": event_type, "data": "hello" });
+        acme.post("/v1/events", &event).await
+    };
+    let event = published("say").await.ok();
+    let path = format!("/v1/events/{}", event["event_id"].as_str().unwrap());
+    assert_eq!(acme.get(&path).await.ok()["topic"], "action-requests");
+    let unknown = published("shout").await;
+    let problem = unknown.problem(422, "invalid");
+    assert_eq!(problem["field"], "topic");
+    assert!(
+        problem["detail"].to_string().contains("nobody consumes"),
+        "{problem}"
+    );
+
+    acme.push("loud", "echo", &["shout"]).await.ok();
+    let shouts = json!({ "name": "siren", "type": "device", "produces": [
+        { "topic": "business-facts", "type": "shout" }
+    ] });
+    acme.post("/v1/services", &shouts).await.ok();
+    let problem = published("shout").await;
+    let problem = problem.problem(422, "invalid");
+    let topics = "known on several: action-requests, business-facts";
+    assert!(problem["detail"].to_string().contains(topics), "{problem}");
+    let definition = json!({ "topic": "business-facts" });
+    acme.put("/v1/event-definitions/shout", &definition)
+        .await
+        .ok();
+    published("shout").await.ok();
+}
+
 #[tokio::test]
 async fn well_known_types_are_checked_in_every_tenant() {
     let host = Host::start().await;
