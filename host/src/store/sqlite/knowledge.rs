@@ -150,14 +150,18 @@ fn existing(
     now: Timestamp,
 ) -> Result<Option<KnowledgeItem>> {
     let own = Own::of(write);
-    let (condition, params) = own.in_the_way();
-    let sql = format!(
-        "SELECT {COLUMNS} FROM knowledge k
-         WHERE ({condition}) AND (k.expires_ms IS NULL OR k.expires_ms > ?4)
-         ORDER BY k.owner = ?1 LIMIT 1"
-    );
+    let (rows, params) = own.in_the_way();
+    let sql = existing_sql(rows);
     let params: [&dyn ToSql; 4] = [params[0], params[1], params[2], &now.0];
     one(conn, &sql, &params)
+}
+
+fn existing_sql(rows: &str) -> String {
+    format!(
+        "SELECT {COLUMNS} FROM knowledge k
+         WHERE k.n IN ({rows}) AND (k.expires_ms IS NULL OR k.expires_ms > ?4)
+         ORDER BY k.owner = ?1 LIMIT 1"
+    )
 }
 
 /// What decides which entry a write replaces.
@@ -179,15 +183,18 @@ impl<'a> Own<'a> {
         }
     }
 
-    /// The rows that a write meets: its condition, and its parameters 1 to 3.
+    /// The rows that a write meets: the question for their numbers, and its parameters 1 to 3.
     fn in_the_way(&self) -> (&'static str, [&dyn ToSql; 3]) {
         match &self.external_id {
+            // Two questions of one index each: as one with `OR` it goes through all rows of the domain.
             Some(id) => (
-                "k.external_id = ?2 AND (k.owner = ?1 OR k.domain = ?3)",
+                "SELECT n FROM knowledge WHERE owner = ?1 AND external_id = ?2
+                 UNION ALL SELECT n FROM knowledge WHERE domain = ?3 AND external_id = ?2",
                 [&self.owner, id, &self.domain],
             ),
             None => (
-                "k.external_id IS NULL AND k.owner = ?1 AND k.content_hash = ?2 AND ?3 IS NOT NULL",
+                "SELECT n FROM knowledge
+                 WHERE owner = ?1 AND content_hash = ?2 AND external_id IS NULL AND ?3 IS NOT NULL",
                 [&self.owner, &self.content_hash, &self.domain],
             ),
         }

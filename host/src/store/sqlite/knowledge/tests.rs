@@ -326,6 +326,25 @@ fn words_are_asked_for_once() {
     );
 }
 
+/// Else every write goes through all that is there already: at 28,000 entries that was a millisecond each.
+#[test]
+fn what_a_write_meets_is_found_by_indexes() {
+    let conn = tenant_db();
+    for name in ["", "name"] {
+        let write = entry("acme/ann", Visibility::Tenant, name, "a lamp");
+        let own = Own::of(&write);
+        let (rows, _) = own.in_the_way();
+        for sql in [existing_sql(rows), write::remove_expired_sql(rows)] {
+            for step in plan(&conn, &sql) {
+                let by = step.split("knowledge").nth(1).unwrap_or_default();
+                let whole = by.starts_with("_domain ") || step.starts_with("SCAN");
+                let of_rows = step.starts_with("SCAN") || step.starts_with("SEARCH");
+                assert!(!(whole && of_rows), "{step}\nof {sql}");
+            }
+        }
+    }
+}
+
 #[test]
 fn pages_put_together_are_the_whole_list() {
     let conn = tenant_db();

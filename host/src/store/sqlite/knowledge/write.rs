@@ -119,10 +119,8 @@ fn supersede(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite, id: &str)
 
 /// Remove the rows that a write would meet but that nobody sees any more.
 fn remove_expired(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite) -> Result<()> {
-    let (condition, params) = own.in_the_way();
-    let sql = format!(
-        "DELETE FROM knowledge AS k WHERE (({condition}) OR k.id = ?5) AND k.expires_ms <= ?4"
-    );
+    let (rows, params) = own.in_the_way();
+    let sql = remove_expired_sql(rows);
     conn.prepare_cached(&sql)
         .and_then(|mut statement| {
             let params: [&dyn ToSql; 5] =
@@ -131,6 +129,13 @@ fn remove_expired(conn: &Connection, own: &Own<'_>, write: &KnowledgeWrite) -> R
         })
         .during("removing expired knowledge")?;
     Ok(())
+}
+
+pub(super) fn remove_expired_sql(rows: &str) -> String {
+    format!(
+        "DELETE FROM knowledge WHERE expires_ms <= ?4
+         AND n IN ({rows} UNION ALL SELECT n FROM knowledge WHERE id = ?5)"
+    )
 }
 
 /// What sets the rows of one write apart.
