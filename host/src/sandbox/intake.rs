@@ -249,3 +249,6 @@ impl InHand {
         turn
     }
 }
+
+#[cfg(test)]
+mod tests;

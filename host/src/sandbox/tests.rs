@@ -14,12 +14,14 @@ use crate::turn::{Services, Turn, TurnEnd, TurnInput, TurnLimits};
 use super::{Sandbox, SandboxLimits, SandboxRun};
 use guest::{Artifacts, Guest};
 
+mod attacking;
 mod cutting;
 mod describing;
-mod guest;
+pub(super) mod guest;
 mod limits;
 mod lying;
 mod nested;
+mod staging;
 mod stores;
 mod wasi;
 
@@ -69,6 +71,10 @@ impl Bench {
     }
 
     fn turn(&self) -> Box<Turn> {
+        self.turn_within(TurnLimits::default())
+    }
+
+    fn turn_within(&self, limits: TurnLimits) -> Box<Turn> {
         let input = TurnInput {
             scope: TenantScope::for_turn(TenantId::generate(), self.probe.name.clone(), None, None),
             turn: self
@@ -80,8 +86,7 @@ impl Bench {
             attempt: 1,
             deadline: SystemClock.now().plus_ms(self.deadline_ms),
         };
-        let limits = Arc::new(TurnLimits::default());
-        Box::new(Turn::new(Arc::clone(&self.services), limits, input))
+        Box::new(Turn::new(Arc::clone(&self.services), Arc::new(limits), input))
     }
 
     async fn run(&self) -> SandboxRun {

@@ -508,3 +508,28 @@ fn what_follows_a_retry_of_its_lane_waits_from_the_start() {
     }
     assert_eq!(places(&host.take_all()), [(1, 5), (1, 6)]);
 }
+
+#[test]
+fn a_tenant_runs_as_many_as_its_limit_and_not_one_more() {
+    let limits = DispatchLimits {
+        tenant_turns_running_max: 3,
+        ..DispatchLimits::default()
+    };
+    let active = AgentStatus::Active;
+    let mut host = Host::new(limits, &[(1, 9, active.clone()), (2, 9, active)]);
+    host.announce((1..=1_000).map(|p| delivery(1 + p % 2, p, None)).take(500));
+    let mut taken = host.take_all();
+    assert_eq!(taken.len(), 3, "over all of its agents");
+    host.finish(taken.remove(0), Done::Gone);
+    assert_eq!(host.take_all().len(), 1, "one for one");
+    let other = TenantId::generate();
+    host.queues.add_tenant(other, 1);
+    let active = AgentStatus::Active;
+    host.queues.set_agents(other, &directory(&[(1, 9, active)]));
+    for refill in host.queues.refills(other) {
+        host.queues.refilled(other, &refill, Vec::new(), false);
+    }
+    host.queues.announce(other, vec![delivery(1, 1, None)]);
+    let theirs = host.take_all();
+    assert_eq!(theirs.len(), 1, "another tenant has its own");
+}

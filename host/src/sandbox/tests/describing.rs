@@ -127,3 +127,30 @@ async fn the_least_recently_used_component_makes_room() {
         assert_eq!(bench.artifacts.loads.load(Ordering::SeqCst), loads);
     }
 }
+
+#[tokio::test]
+async fn an_agent_that_sleeps_instead_of_describing_itself() {
+    let sleeps = |duration: &'static str| {
+        before(
+            r#"(import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration"
+                   (func $after (param i64) (result i32)))
+               (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))"#,
+            duration,
+        )
+    };
+    let limits = SandboxLimits {
+        describe_ms_max: 20,
+        ..small()
+    };
+    let long = "(call $block (call $after (i64.const -1))) (i32.const 2056)";
+    let bench = Bench::with(sleeps(long), &[], limits);
+    let error = bench.sandbox.describe(bench.probe.digest).await;
+    assert_eq!(
+        error.expect_err("asleep").to_string(),
+        "describe: took longer than describe_ms_max, 20 milliseconds"
+    );
+    let short = "(call $block (call $after (i64.const 0))) (i32.const 2056)";
+    let bench = Bench::new(sleeps(short));
+    let described = bench.sandbox.describe(bench.probe.digest).await;
+    assert_eq!(described.expect("awake").manifest, "{}");
+}

@@ -13,9 +13,9 @@ use crate::id::Digest;
 use crate::sandbox::{ArtifactSource, engine};
 
 /// Where a handler finds an `ok` result, and anything else that is all zero.
-pub(super) const OK: &str = "(i32.const 16)";
+pub(in crate::sandbox) const OK: &str = "(i32.const 16)";
 /// Where [`Guest::data`] begins.
-pub(super) const DATA: u32 = 4096;
+pub(in crate::sandbox) const DATA: u32 = 4096;
 
 /// As much of WASI as the guests here import.
 const WASI: &str = r"
@@ -69,22 +69,24 @@ const WORLD: &str = r"
 
 /// What a guest is made of.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Guest {
+pub(in crate::sandbox) struct Guest {
     /// Imports and further functions.
-    pub(super) fields: &'static str,
+    pub(in crate::sandbox) fields: &'static str,
     /// Instructions of `handle`: `$event` is the event, what is left is where the result is. Empty: ok.
-    pub(super) handle: &'static str,
+    pub(in crate::sandbox) handle: &'static str,
     /// Instructions of `describe`. Empty: answers `{}`.
-    pub(super) describe: &'static str,
+    pub(in crate::sandbox) describe: &'static str,
     /// Bytes at [`DATA`], as a WAT string.
-    pub(super) data: &'static str,
+    pub(in crate::sandbox) data: &'static str,
     /// Instructions of `cabi_realloc`, before its honest ones.
-    pub(super) realloc: &'static str,
+    pub(in crate::sandbox) realloc: &'static str,
+    /// How its texts are encoded.
+    pub(in crate::sandbox) encoding: StringEncoding,
 }
 
 impl Guest {
     /// A guest whose `handle` runs these instructions.
-    pub(super) fn handling(handle: &'static str) -> Self {
+    pub(in crate::sandbox) fn handling(handle: &'static str) -> Self {
         Self {
             handle,
             ..Self::default()
@@ -92,7 +94,7 @@ impl Guest {
     }
 
     /// A guest whose `handle` returns what these bytes are.
-    pub(super) fn returning(data: &'static str) -> Self {
+    pub(in crate::sandbox) fn returning(data: &'static str) -> Self {
         Self {
             data,
             ..Self::handling("(i32.const 4096)")
@@ -131,7 +133,7 @@ impl Guest {
     }
 
     /// The component's bytes.
-    pub(super) fn component(&self) -> Vec<u8> {
+    pub(in crate::sandbox) fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
         resolve.push_dir(wit).expect("the contract");
@@ -142,7 +144,7 @@ impl Guest {
         let package = resolve.push_str("world.wit", WORLD).expect("the world");
         let world = resolve.select_world(&[package], None).expect("one world");
         let mut module = wat::parse_str(self.module()).unwrap_or_else(|e| panic!("{e}"));
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("meta");
+        embed_component_metadata(&mut module, &resolve, world, self.encoding).expect("meta");
         let mut encoder = ComponentEncoder::default().module(&module).expect("module");
         encoder.encode().unwrap_or_else(|e| panic!("{e:?}"))
     }
@@ -150,14 +152,14 @@ impl Guest {
 
 /// Artifacts made in this process, with nothing to prove: tests trust themselves.
 #[derive(Default)]
-pub(super) struct Artifacts {
+pub(in crate::sandbox) struct Artifacts {
     made: Mutex<HashMap<Digest, Vec<u8>>>,
-    pub(super) loads: AtomicUsize,
+    pub(in crate::sandbox) loads: AtomicUsize,
 }
 
 impl Artifacts {
     /// Compile a component and keep its machine code.
-    pub(super) fn add(&self, component: &[u8]) -> Digest {
+    pub(in crate::sandbox) fn add(&self, component: &[u8]) -> Digest {
         let digest = Digest::of(component);
         let compiler = engine::compile_engine().expect("compiler");
         let artifact = compiler.precompile_component(component).expect("compiles");

@@ -189,7 +189,15 @@ async fn random_bytes() {
 /// What a component that is no agent comes to in a sandbox's store: `grow` is called with each of
 /// `arguments` in turn.
 async fn bare(component: &str, arguments: &[(&str, u32)]) -> Result<Vec<u32>, TurnEnd> {
-    let bench = Bench::new(Guest::default());
+    bare_within(small(), component, arguments).await
+}
+
+async fn bare_within(
+    limits: SandboxLimits,
+    component: &str,
+    arguments: &[(&str, u32)],
+) -> Result<Vec<u32>, TurnEnd> {
+    let bench = Bench::with(Guest::default(), &[], limits);
     let compiler = engine::compile_engine().expect("compiler");
     let wasm = wat::parse_str(component).unwrap_or_else(|e| panic!("{e}"));
     let artifact = compiler.precompile_component(&wasm).expect("compiles");
@@ -315,4 +323,22 @@ async fn handles() {
     assert_eq!(bare(hoard, &[("hoard", 1_024)]).await, Ok(vec![0]));
     let end = bare(hoard, &[("hoard", 1_025)]).await;
     assert_eq!(end, Err(limit("sandbox_handles_max is 1024 handles")));
+}
+
+/// What the library keeps for an instance grows with what the instance is made of.
+#[tokio::test]
+async fn bytes_of_an_instance() {
+    let globals = |count: usize| {
+        let globals = "(global (mut v128) (v128.const i64x2 0 0))".repeat(count);
+        format!("(component (core module $m {globals}) (core instance (instantiate $m)))")
+    };
+    let limits = SandboxLimits {
+        instance_bytes_max: 8 << 10,
+        ..small()
+    };
+    let fits = bare_within(limits.clone(), &globals(100), &[]).await;
+    assert_eq!(fits, Ok(vec![]));
+    let end = bare_within(limits, &globals(600), &[]).await;
+    assert!(matches!(end, Err(TurnEnd::HostError(_))), "{end:?}");
+    assert_eq!(bare(&globals(600), &[]).await, Ok(vec![]));
 }
