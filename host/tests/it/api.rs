@@ -11,6 +11,8 @@ mod foreign;
 mod front;
 mod graph;
 mod harness;
+mod hostile;
+mod http2;
 mod isolation;
 mod jwt;
 mod keys;

@@ -1,7 +1,9 @@
 //! A turn is a transaction: what the guest did is kept whole, or not at all.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use warren::clock::{SimClock, Timestamp};
+use warren::clock::{SimClock, SystemClock, Timestamp};
 use warren::events::{Json, ReplyAddress, Topic};
 use warren::id::{AgentName, Label};
 use warren::registry::{AgentStatus, EventDefinition, Grant, GrantSet, NewSchema, Settings};
@@ -162,6 +164,43 @@ async fn concurrent_read_modify_writes_lose_nothing() {
     assert!(reruns > 0, "none of them met another");
     assert_eq!(host.working("n").await.as_f64(), Some(f64::from(count)));
     assert!(host.dead_letters().await.is_empty());
+    host.stop().await;
+}
+
+/// A turn whose reads have changed runs again as often as the limit says, and then it has failed. Here that is never.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_may_not_run_again_has_failed() {
+    let host = TestHost::with(Arc::new(SystemClock), |settings| {
+        settings.dispatch.reruns_max = 0;
+    })
+    .await;
+    let once = |settings: &mut Settings| {
+        (settings.concurrency, settings.attempts) = (16, 1);
+    };
+    host.push_with(&host.tenant, "probe", GrantSet::all(), once)
+        .await;
+    let add = || host.event("probe.run", json!([{ "add": { "key": "n", "by": 1 } }]));
+    let mut given_up = Vec::new();
+    let mut count = 0_u32;
+    while given_up.is_empty() {
+        assert!(count < 20_000, "no turn ever met another");
+        count += 500;
+        let events = std::iter::repeat_with(add).take(500).collect();
+        let published = host.host.app.events.append(&host.tenant, events).await;
+        published.unwrap();
+        host.host.dispatcher.settle().await;
+        given_up = host.dead_letters().await;
+    }
+    for letter in &given_up {
+        let record = &letter.record;
+        assert_eq!((record.outcome, record.reruns), (TurnOutcome::Failed, 0));
+        let reason = record.reason.as_deref().unwrap();
+        assert!(reason.contains("during each of"), "{reason}");
+    }
+    let kept = f64::from(count) - given_up.len() as f64;
+    if given_up.len() < 100 {
+        assert_eq!(host.working("n").await.as_f64(), Some(kept));
+    }
     host.stop().await;
 }
 

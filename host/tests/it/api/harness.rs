@@ -1,5 +1,6 @@
 //! A host without a socket, clients of it, and guests that follow a script.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -566,4 +567,12 @@ fn app(
         front: Front::default(),
         limits,
     }
+}
+
+/// As a part of a path or of a query, whatever it holds.
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        let _ = write!(encoded, "%{byte:02X}");
+        encoded
+    })
 }
