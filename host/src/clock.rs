@@ -10,6 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{Error, Result};
 
+/// Most bytes of an instant in words. The longest that RFC 3339 allows, with nanoseconds and an offset,
+/// has 38; what is longer is not read, and not repeated in the error.
+const INSTANT_BYTES_MAX: usize = 64;
+
 /// An instant in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
@@ -31,6 +35,12 @@ impl Timestamp {
     /// # Errors
     /// `Invalid` with `field` if it is not one.
     pub fn parse(field: &'static str, text: &str) -> Result<Self> {
+        let got = text.len();
+        if got > INSTANT_BYTES_MAX {
+            let reason =
+                format!("an instant has at most {INSTANT_BYTES_MAX} bytes, this has {got}");
+            return Err(Error::invalid(field, reason));
+        }
         text.parse::<jiff::Timestamp>()
             .map(|instant| Self(instant.as_millisecond()))
             .map_err(|e| Error::invalid(field, format!("`{text}` is not an RFC 3339 instant: {e}")))
@@ -120,5 +130,27 @@ impl SimClock {
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_up_to_their_limit() {
+        let check = |bytes: usize, expect: &str| {
+            let text = format!("{}Z", "2".repeat(bytes - 1));
+            let error = Timestamp::parse("at", &text).unwrap_err().to_string();
+            assert!(error.contains(expect), "{bytes}: {error}");
+        };
+        check(INSTANT_BYTES_MAX, "is not an RFC 3339 instant");
+        check(
+            INSTANT_BYTES_MAX + 1,
+            "at: an instant has at most 64 bytes, this has 65",
+        );
+        let whole = "2026-01-01T00:00:00.123456789+01:00";
+        let instant = Timestamp::parse("at", whole).unwrap();
+        assert_eq!(instant.to_string(), "2025-12-31T23:00:00.123Z");
     }
 }

@@ -7,6 +7,10 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 
+/// Most bytes of what an error says of its input. It may repeat what came in, which may be as long as a body,
+/// and goes into answers, logs and the records of turns. A list of dozens of faults with their paths fits.
+pub const REASON_BYTES_MAX: usize = 4 << 10;
+
 /// `Result` with the host's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -119,7 +123,7 @@ impl Error {
     pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self::Invalid {
             field: field.into(),
-            reason: reason.into(),
+            reason: bounded(reason.into()),
         }
     }
 
@@ -127,7 +131,7 @@ impl Error {
     pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
         Self::NotFound {
             what,
-            name: name.into(),
+            name: bounded(name.into()),
         }
     }
 
@@ -135,7 +139,7 @@ impl Error {
     pub fn conflict(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Conflict {
             what,
-            reason: reason.into(),
+            reason: bounded(reason.into()),
         }
     }
 
@@ -165,5 +169,47 @@ impl Error {
             | Self::Suspended { .. }
             | Self::Internal { .. } => false,
         }
+    }
+}
+
+/// `text`, cut at [`REASON_BYTES_MAX`] and then told how long it was.
+pub(crate) fn bounded(mut text: String) -> String {
+    let got = text.len();
+    if got > REASON_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(REASON_BYTES_MAX));
+        text.push_str("… (");
+        text.push_str(&got.to_string());
+        text.push_str(" bytes)");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_repeated_is_whole_at_the_limit_and_cut_past_it() {
+        let at = "a".repeat(REASON_BYTES_MAX);
+        for error in [
+            Error::invalid("field", at.clone()),
+            Error::not_found("thing", at.clone()),
+            Error::conflict("thing", at.clone()),
+        ] {
+            assert!(error.to_string().contains(&at), "{error}");
+        }
+        let past = format!("{at}a");
+        for error in [
+            Error::invalid("field", past.clone()),
+            Error::not_found("thing", past.clone()),
+            Error::conflict("thing", past.clone()),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("a… (4097 bytes)"), "{text}");
+            assert!(!text.contains(&past), "{text}");
+        }
+        // Not within a character.
+        let text = bounded(format!("a{}", "é".repeat(REASON_BYTES_MAX)));
+        assert!(text.ends_with("é… (8193 bytes)"), "{text}");
     }
 }

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::error::Error;
+use crate::error::{Error, bounded};
 
 use super::Shared;
 use super::error::{ApiError, ApiResult, Code};
@@ -119,11 +119,15 @@ pub(crate) async fn read_body(
 
 /// Read a value from JSON text: 400 if it is not JSON, 422 if it is not what is wanted.
 pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
-    serde_json::from_slice(body).map_err(|e| match e.classify() {
-        Category::Data => ApiError::new(Code::Invalid, format!("body: {e}")),
-        Category::Io | Category::Syntax | Category::Eof => {
-            ApiError::new(Code::Malformed, format!("the body is not JSON: {e}"))
-        }
+    serde_json::from_slice(body).map_err(|e| {
+        // It repeats names of members that it does not know, which may be as long as the body.
+        let (code, words) = match e.classify() {
+            Category::Data => (Code::Invalid, format!("body: {e}")),
+            Category::Io | Category::Syntax | Category::Eof => {
+                (Code::Malformed, format!("the body is not JSON: {e}"))
+            }
+        };
+        ApiError::new(code, bounded(words))
     })
 }
 
