@@ -18,6 +18,7 @@ mod jwt;
 mod keys;
 mod listening;
 mod memory;
+mod odd;
 mod openapi;
 mod problems;
 mod quotas;

@@ -295,7 +295,7 @@ impl Client {
 /// What came back.
 #[derive(Debug)]
 pub(super) struct Answer {
-    what: String,
+    pub(super) what: String,
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
