@@ -21,6 +21,7 @@ pub(super) mod guest;
 mod limits;
 mod lying;
 mod nested;
+mod residue;
 mod staging;
 mod stores;
 mod wasi;
@@ -86,7 +87,11 @@ impl Bench {
             attempt: 1,
             deadline: SystemClock.now().plus_ms(self.deadline_ms),
         };
-        Box::new(Turn::new(Arc::clone(&self.services), Arc::new(limits), input))
+        Box::new(Turn::new(
+            Arc::clone(&self.services),
+            Arc::new(limits),
+            input,
+        ))
     }
 
     async fn run(&self) -> SandboxRun {

@@ -65,57 +65,6 @@ async fn tables_that_grow_without_end() {
     attack("grows for ever", guest, |end| *end == TurnEnd::CpuExhausted).await;
 }
 
-/// One guest fills memory, tables and globals with a mark and ends well or badly, the other looks for it.
-#[tokio::test]
-async fn a_thousand_turns_leave_nothing_behind() {
-    let writes = |end: &'static str| Guest {
-        fields: "(table $t 10 1000 funcref) (elem declare func $f) (func $f)
-            (global $g (mut i64) (i64.const 0))",
-        handle: end,
-        ..Guest::default()
-    };
-    let mark = "(drop (memory.grow (i32.const 28)))
-        (memory.fill (i32.const 65536) (i32.const 170) (i32.const 2031616))
-        (global.set $g (i64.const -1))
-        (drop (table.grow $t (ref.func $f) (i32.const 500)))";
-    let looks = Guest {
-        fields: "(table $t 10 1000 funcref) (global $g (mut i64) (i64.const 0))",
-        ..Guest::handling(
-            "(local.set $i (global.get $heap))
-             (drop (memory.grow (i32.const 28)))
-             (if (i64.ne (global.get $g) (i64.const 0)) (then unreachable))
-             (drop (table.grow $t (ref.null func) (i32.const 500)))
-             (if (i32.eqz (ref.is_null (table.get $t (i32.const 500)))) (then unreachable))
-             (if (i32.eqz (ref.is_null (table.get $t (i32.const 9)))) (then unreachable))
-             (local.set $i (i32.and (i32.add (local.get $i) (i32.const 8)) (i32.const -8)))
-             (loop $more
-                (if (i64.ne (i64.load (local.get $i)) (i64.const 0)) (then unreachable))
-                (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 8)))
-                                       (i32.const 2097152))))
-             (i32.const 16)",
-        )
-    };
-    let bench = Bench::new(looks);
-    let ends = [
-        "(i32.const 16)",
-        "unreachable",
-        "(loop $on (br $on)) unreachable",
-    ];
-    let writers = ends.map(|end| {
-        let guest = writes(format!("{mark} {end}").leak());
-        bench.artifacts.add(&guest.component())
-    });
-    for turn in 0..500 {
-        // A loop takes all of its time: few of them.
-        let writer = writers[if turn % 100 == 99 { 2 } else { turn % 2 }];
-        let token = CancellationToken::new();
-        let run = bench.sandbox.run(writer, bench.turn(), token).await;
-        let honest = matches!(run.end, TurnEnd::Done);
-        assert_eq!(honest, writer == writers[0], "{:?}", run.end);
-        assert_eq!(bench.run().await.end, TurnEnd::Done, "after turn {turn}");
-    }
-}
-
 /// What the standard leaves to the machine is decided here, so that every machine computes the same.
 #[tokio::test]
 async fn arithmetic_is_the_same_everywhere() {
