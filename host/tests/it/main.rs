@@ -17,6 +17,7 @@ mod demo;
 mod examples;
 mod guests;
 mod harness;
+mod hostile;
 mod intake;
 mod kill;
 mod languages;

@@ -9,7 +9,7 @@ mod layers;
 mod source;
 mod uses;
 
-use source::{SourceFile, repository};
+pub(crate) use source::{SourceFile, repository};
 
 /// Lines of a file without its tests. Above it a file holds two things; split it.
 const FILE_LINES_MAX: usize = 500;

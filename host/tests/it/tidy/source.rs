@@ -17,14 +17,14 @@ const SKIPPED: &[&str] = &[
 ];
 
 /// A file of the repository.
-pub(super) struct SourceFile {
+pub(crate) struct SourceFile {
     /// Relative to the repository, with `/`.
-    pub(super) path: String,
-    pub(super) text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 /// All files with one of the `endings`, in order of their paths.
-pub(super) fn repository(endings: &[&str]) -> Vec<SourceFile> {
+pub(crate) fn repository(endings: &[&str]) -> Vec<SourceFile> {
     let host = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = host
         .parent()
@@ -70,16 +70,16 @@ fn walk(root: &Path, dir: &Path, endings: &[&str], files: &mut Vec<SourceFile>) 
 
 impl SourceFile {
     /// Whether the whole file is test code.
-    pub(super) fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
 
-    pub(super) fn lines_without_tests(&self) -> usize {
+    pub(crate) fn lines_without_tests(&self) -> usize {
         self.product_lines().count()
     }
 
     /// Numbered lines of code: no tests, no comments.
-    pub(super) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         self.product_lines()
             .map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
             .filter(|(_, line)| !line.trim().is_empty())
