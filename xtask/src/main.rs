@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+mod attacks;
 mod bench;
 mod bindings;
 mod conformance;
@@ -39,6 +40,8 @@ cargo xtask <command>
   bindings [--check]  make the bindings that are kept with the SDKs for C and Go anew from wit/
   conformance [LANGUAGE...]
                       one suite for every language: build its agent with its own toolchain, run it, print the table
+  attacks             setup, guests, then every test that an attack, a fault or a rule names: what came of each, and how
+                      long it took; the times are kept in host/tests/it/hostile/README.md
   deny                check bans, licences and sources of all dependencies, and advisories where reachable
   help                this text
 ";
@@ -66,6 +69,7 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "bindings" => bindings::run(rest),
         "conformance" => conformance::run(rest),
+        "attacks" => attacks::run(rest),
         "deny" => deny::run(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

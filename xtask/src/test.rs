@@ -32,7 +32,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 /// The tests that kill the host at exact system calls need `strace`.
-fn strace() -> Result<()> {
+pub(crate) fn strace() -> Result<()> {
     if paths::on_path("strace").is_some() {
         return Ok(());
     }
