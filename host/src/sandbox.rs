@@ -162,8 +162,8 @@ impl Sandbox {
 
 fn not_described(end: TurnEnd, limits: &SandboxLimits) -> Error {
     let (limit, max) = match end {
-        TurnEnd::CpuExhausted => ("describe_cpu_ms_max", limits.describe_cpu_ms_max),
-        TurnEnd::TimedOut => ("describe_ms_max", limits.describe_ms_max),
+        TurnEnd::CpuExhausted => ("sandbox.describe_cpu_ms_max", limits.describe_cpu_ms_max),
+        TurnEnd::TimedOut => ("sandbox.describe_ms_max", limits.describe_ms_max),
         TurnEnd::HostError(reason) => return Error::internal("describing an agent", reason),
         end => {
             let why = end.reason().unwrap_or_default();

@@ -143,7 +143,7 @@ pub(crate) fn summary(turn: &TurnView, console: &Console) -> String {
 /// What to make of an outcome that comes without a reason.
 fn meaning(outcome: &str) -> Option<&'static str> {
     if outcome == TurnOutcome::CpuExhausted.as_str() {
-        Some("more CPU time than `cpu_ms_max` of the host; does a loop not end?")
+        Some("more CPU time than `sandbox.cpu_ms_max` of the host; does a loop not end?")
     } else if outcome == TurnOutcome::TimedOut.as_str() {
         Some("longer than `timeout_ms` in the settings of its manifest")
     } else {

@@ -97,15 +97,15 @@ fn passed(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<LimitPassed
     let full = matches!(error.downcast_ref(), Some(ResourceTableError::Full));
     let text = error.root_cause().to_string();
     let (limit, unit, max) = if full {
-        ("sandbox_resources_max", "resources", limits.resources_max)
+        ("sandbox.resources_max", "resources", limits.resources_max)
     } else if text.contains(HOSTCALL_FUEL) {
         (
-            "sandbox_hostcall_bytes_max",
+            "sandbox.hostcall_bytes_max",
             "bytes a call",
             limits.hostcall_bytes_max,
         )
     } else if text.contains(HANDLES) {
-        ("sandbox_handles_max", "handles", limits.handles_max)
+        ("sandbox.handles_max", "handles", limits.handles_max)
     } else {
         return None;
     };

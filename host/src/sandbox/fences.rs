@@ -75,9 +75,9 @@ impl Sum {
 impl Fences {
     pub(super) fn new(limits: &SandboxLimits) -> Self {
         Self {
-            memory: Sum::new("sandbox_memory_bytes_max", "bytes", limits.memory_bytes_max),
+            memory: Sum::new("sandbox.memory_bytes_max", "bytes", limits.memory_bytes_max),
             table: Sum::new(
-                "sandbox_table_elements_max",
+                "sandbox.table_elements_max",
                 "elements",
                 limits.table_elements_max,
             ),
@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(got.expect("no trap"), allowed, "{current} to {desired}");
         }
         let refused = fences.refused().expect("refused").to_string();
-        assert_eq!(refused, "sandbox_memory_bytes_max is 100 bytes");
+        assert_eq!(refused, "sandbox.memory_bytes_max is 100 bytes");
     }
 
     #[test]
@@ -194,6 +194,6 @@ mod tests {
         assert!(fences.table_growing(0, 4, None).expect("no trap"));
         assert!(!fences.table_growing(4, 5, None).expect("no trap"));
         let refused = fences.refused().expect("refused").to_string();
-        assert_eq!(refused, "sandbox_table_elements_max is 10 elements");
+        assert_eq!(refused, "sandbox.table_elements_max is 10 elements");
     }
 }

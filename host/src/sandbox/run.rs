@@ -100,7 +100,7 @@ impl Runner {
     pub(super) fn nested_slot(&self) -> Result<OwnedSemaphorePermit> {
         let nested = Arc::clone(&self.shared.nested);
         nested.try_acquire_owned().map_err(|_| Error::Exhausted {
-            limit: "nested_max",
+            limit: "sandbox.nested_max",
             unit: "sandboxes for nested calls",
             max: u64::from(self.shared.limits.nested_max),
         })

@@ -31,7 +31,7 @@ impl random::Host for RandomView<'_> {
         self.desk.enter_or_none(granted as usize)?;
         if u64::from(len) > self.bytes_max {
             return Err(Fault::from(Error::TooLarge {
-                limit: "random_bytes_max",
+                limit: "sandbox.random_bytes_max",
                 unit: "bytes",
                 max: self.bytes_max,
                 got: u64::from(len),

@@ -35,12 +35,20 @@ pub(super) enum Kind {
 pub(super) fn recognise(upload: &[u8], limits: &IntakeLimits) -> Result<Kind> {
     if upload.len() as u64 > limits.upload_bytes_max {
         return Err(Error::TooLarge {
-            limit: "upload_bytes_max",
+            limit: "intake.limits.upload_bytes_max",
             unit: "bytes",
             max: limits.upload_bytes_max,
             got: upload.len() as u64,
         });
     }
+    kind(upload)
+}
+
+/// Tell the kind of an upload of any size.
+///
+/// # Errors
+/// `Invalid` that names what was found instead of WebAssembly.
+pub(super) fn kind(upload: &[u8]) -> Result<Kind> {
     let Some(rest) = upload.strip_prefix(WASM_MAGIC) else {
         return Err(refuse(&format!("this is {}", foreign(upload))));
     };
@@ -160,6 +168,9 @@ mod tests {
         };
         assert!(recognise(b"\0asm\x0d\0\x01\0", &limits).is_ok());
         let error = recognise(b"\0asm\x0d\0\x01\0.", &limits).unwrap_err();
-        assert_eq!(error.to_string(), "upload_bytes_max is 8 bytes, got 9");
+        assert_eq!(
+            error.to_string(),
+            "intake.limits.upload_bytes_max is 8 bytes, got 9"
+        );
     }
 }

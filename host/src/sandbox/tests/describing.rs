@@ -68,7 +68,7 @@ async fn an_agent_that_cannot_describe_itself() {
         ),
         (
             before("", "(loop $again (br $again)) (i32.const 2056)"),
-            "describe: took longer than describe_cpu_ms_max, 100 milliseconds",
+            "describe: took longer than sandbox.describe_cpu_ms_max, 100 milliseconds",
         ),
         (
             before(who, "(call $who (i32.const 3072)) (i32.const 2056)"),
@@ -147,7 +147,7 @@ async fn an_agent_that_sleeps_instead_of_describing_itself() {
     let error = bench.sandbox.describe(bench.probe.digest).await;
     assert_eq!(
         error.expect_err("asleep").to_string(),
-        "describe: took longer than describe_ms_max, 20 milliseconds"
+        "describe: took longer than sandbox.describe_ms_max, 20 milliseconds"
     );
     let short = "(call $block (call $after (i64.const 0))) (i32.const 2056)";
     let bench = Bench::new(sleeps(short));

@@ -25,7 +25,7 @@ fn with(fields: &'static str, handle: &'static str) -> Guest {
 
 #[tokio::test]
 async fn memory() {
-    let limit = limit("sandbox_memory_bytes_max is 67108864 bytes");
+    let limit = limit("sandbox.memory_bytes_max is 67108864 bytes");
     check(&[
         (
             "1,024 pages",
@@ -76,7 +76,7 @@ async fn stack() {
 
 #[tokio::test]
 async fn bytes_of_one_host_call() {
-    let limit = limit("sandbox_hostcall_bytes_max is 2097152 bytes a call");
+    let limit = limit("sandbox.hostcall_bytes_max is 2097152 bytes a call");
     check(&[
         (
             "a key of 2 MiB, refused as a key",
@@ -278,7 +278,7 @@ async fn a_minimum_beyond_the_limit() {
     let two = "(component (core module $m (table 10001 funcref))
         (core instance (instantiate $m)) (core instance (instantiate $m)))";
     let end = bare(two, &[]).await.expect_err("too large together");
-    assert_eq!(end, limit("sandbox_table_elements_max is 20000 elements"));
+    assert_eq!(end, limit("sandbox.table_elements_max is 20000 elements"));
 }
 
 #[tokio::test]
@@ -322,7 +322,7 @@ async fn handles() {
         (func (export "hoard") (param "n" u32) (result u32) (canon lift (core func $i "hoard"))))"#;
     assert_eq!(bare(hoard, &[("hoard", 1_024)]).await, Ok(vec![0]));
     let end = bare(hoard, &[("hoard", 1_025)]).await;
-    assert_eq!(end, Err(limit("sandbox_handles_max is 1024 handles")));
+    assert_eq!(end, Err(limit("sandbox.handles_max is 1024 handles")));
 }
 
 /// What the library keeps for an instance grows with what the instance is made of.

@@ -110,7 +110,7 @@ async fn host_objects() {
                                            (i32.const 513)))) (i32.const 16)",
                 "",
             ),
-            limit("sandbox_resources_max is 1024 resources"),
+            limit("sandbox.resources_max is 1024 resources"),
         ),
     ])
     .await;

@@ -70,7 +70,7 @@ async fn is_killed_at_its_cpu_time() {
     }));
     desk.refuse(
         &slow(),
-        "compiling it takes more than the limit `compile_cpu_seconds_max`, 1 s",
+        "compiling it takes more than the limit `intake.child.cpu_seconds`, 1 s",
     )
     .await;
     // The next one is served as if nothing had happened.
@@ -87,11 +87,11 @@ async fn is_killed_at_its_wall_clock() {
     }));
     let error = desk.accept(&slow()).await.unwrap_err();
     assert!(
-        error.retryable(),
+        matches!(error, Error::Unavailable { .. }),
         "the host was too slow, not the component"
     );
     assert!(
-        error.to_string().contains("compile_wall_ms_max, 20 ms"),
+        error.to_string().contains("intake.child.wall_ms, 20 ms"),
         "{error}"
     );
     assert_eq!(desk.kept(), 0);
@@ -105,7 +105,7 @@ async fn ends_at_its_memory() {
     }));
     desk.refuse(
         &slow(),
-        "compiling it takes more than the limit `compile_memory_bytes_max`, 1048576 bytes",
+        "compiling it takes more than the limit `intake.child.memory_bytes`, 1048576 bytes",
     )
     .await;
 }
@@ -119,7 +119,7 @@ async fn ends_at_its_output() {
     let component = guest::component(&guest::module(guest::MANIFEST, ""));
     desk.refuse(
         &component,
-        "compiling it takes more than the limit `compile_output_bytes_max`, 4096 bytes",
+        "compiling it takes more than the limit `intake.child.output_bytes_max`, 4096 bytes",
     )
     .await;
 }
@@ -167,10 +167,10 @@ async fn wait_in_a_queue_that_ends() {
     let (taken, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     assert!(taken.len() >= 3, "{}", taken.len());
     for error in refused.into_iter().filter_map(Result::err) {
-        assert!(error.retryable());
+        assert!(matches!(error, Error::Exhausted { .. }), "{error:?}");
         assert_eq!(
             error.to_string(),
-            "compile_queue_max is 2 uploads, all used"
+            "intake.child.waiting_max is 2 uploads, all used"
         );
     }
     assert_eq!(desk.kept(), taken.len());

@@ -45,7 +45,7 @@ impl Gate {
         if crowd.running >= self.running_max || crowd.waiting > 0 {
             if crowd.waiting >= self.waiting_max {
                 return Err(Error::Exhausted {
-                    limit: "compile_queue_max",
+                    limit: "intake.child.waiting_max",
                     unit: "uploads",
                     max: self.waiting_max as u64,
                 });
@@ -85,7 +85,7 @@ mod tests {
             let third = gate.enter().unwrap_err();
             assert_eq!(
                 third.to_string(),
-                "compile_queue_max is 1 uploads, all used"
+                "intake.child.waiting_max is 1 uploads, all used"
             );
             drop(first);
             second.join().expect("no panic").expect("a place got free");

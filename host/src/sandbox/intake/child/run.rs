@@ -142,7 +142,7 @@ impl Compiler {
             None => Err(Error::Unavailable {
                 what: "the compiler",
                 reason: format!(
-                    "the host is too busy: compile_wall_ms_max, {} ms, passed before the component was compiled",
+                    "the host is too busy: intake.child.wall_ms, {} ms, passed before the component was compiled",
                     self.limits.wall.as_millis()
                 ),
             }),
@@ -185,20 +185,20 @@ impl Compiler {
         // The kernel sends the second when both limits on CPU time are the same.
         if is(Signal::XCPU) || is(Signal::KILL) {
             return passed(
-                "compile_cpu_seconds_max",
+                "intake.child.cpu_seconds",
                 &format!("{} s", self.limits.cpu_seconds),
             );
         }
         if is(Signal::XFSZ) {
             return passed(
-                "compile_output_bytes_max",
+                "intake.child.output_bytes_max",
                 &format!("{} bytes for an upload of this size", order.output_bytes),
             );
         }
         let out_of_memory = is(Signal::ABORT) && words.starts_with(OUT_OF_MEMORY);
         if out_of_memory || status.code() == Some(i32::from(EXIT_NO_MEMORY)) {
             return passed(
-                "compile_memory_bytes_max",
+                "intake.child.memory_bytes",
                 &format!("{} bytes", self.limits.memory_bytes),
             );
         }

@@ -89,7 +89,7 @@ macro_rules! limits {
 fn passed(name: &str, unit: &str, max: u64, got: u64, place: Place) -> Error {
     Error::invalid(
         "component",
-        format!("the limit `{name}` is {max} {unit}, got {got}{place}"),
+        format!("the limit `intake.limits.{name}` is {max} {unit}, got {got}{place}"),
     )
 }
 

@@ -148,7 +148,7 @@ fn each_limit_holds_at_its_value_and_no_further() {
         assert_eq!(
             error.to_string(),
             format!(
-                "component: the limit `{}` is {max} {unit}, got {got}{}",
+                "component: the limit `intake.limits.{}` is {max} {unit}, got {got}{}",
                 fixture.name, fixture.place
             )
         );
@@ -167,7 +167,9 @@ fn memory_is_summed_over_modules() {
     assert!(measure(2).is_ok());
     let words = measure(3).err().expect("four pages").to_string();
     assert!(
-        words.ends_with("`memory_bytes_max` is 196608 bytes, got 262144 in core module 1"),
+        words.ends_with(
+            "`intake.limits.memory_bytes_max` is 196608 bytes, got 262144 in core module 1"
+        ),
         "{words}"
     );
     let words = measure(65_536).err().expect("four GiB").to_string();

@@ -15,7 +15,10 @@ fn refused_by(name: &str, bomb: &Module) {
     for upload in [component.finish(), bomb.clone().finish()] {
         let error = check(&upload, &IntakeLimits::default()).err();
         let words = error.expect(name).to_string();
-        assert!(words.contains(&format!("`{name}`")), "{name}: {words}");
+        assert!(
+            words.contains(&format!("`intake.limits.{name}`")),
+            "{name}: {words}"
+        );
     }
 }
 
@@ -199,7 +202,7 @@ fn types_nested_deeper_than_any_stack() {
     let error = check(&nested_types(1_000_000), &limits).err();
     let words = error.expect("too deep").to_string();
     assert!(
-        words.ends_with("`type_depth_max` is 100 levels, got 1000000"),
+        words.ends_with("`intake.limits.type_depth_max` is 100 levels, got 1000000"),
         "{words}"
     );
     // As deep as may be, on the smallest stack that uploads are checked on.
