@@ -1,7 +1,7 @@
 //! The one error that crosses module boundaries, with a variant for each thing a caller can do about it.
 //!
-//! Invariant: a variant carries values, never a formatted sentence, and is decided on by matching, never
-//! by its text. The mapping to HTTP lives in `api::error`, the one to guests in `sandbox::boundary`.
+//! Invariant: what a caller decides on is the variant and its names and numbers. `reason` and `context` are words
+//! for people; nothing matches on them. The mapping to HTTP lives in `api::error`, the one to guests in `sandbox::boundary`.
 //! This module knows neither.
 
 use std::borrow::Cow;
@@ -151,23 +151,6 @@ impl Error {
         Self::Internal {
             context,
             source: source.into(),
-        }
-    }
-
-    /// Whether the same call may succeed later.
-    pub fn retryable(&self) -> bool {
-        match self {
-            Self::Exhausted { .. }
-            | Self::OverQuota { .. }
-            | Self::StorageFull { .. }
-            | Self::Unavailable { .. } => true,
-            Self::Invalid { .. }
-            | Self::Denied { .. }
-            | Self::NotFound { .. }
-            | Self::Conflict { .. }
-            | Self::TooLarge { .. }
-            | Self::Suspended { .. }
-            | Self::Internal { .. } => false,
         }
     }
 }

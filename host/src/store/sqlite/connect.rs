@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// 3.7.0 to 3.51.2 could corrupt a database when two connections wrote and checkpointed at once.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// Longest wait for a lock: only a checkpoint or another process can hold one, both for moments.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(in crate::store::sqlite) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page cache of a write connection in KiB: the hot ends of a tenant's tables and indexes.
 const WRITER_CACHE_KIB: i64 = 2_048;
 /// Page cache of a read connection in KiB. There may be four a tenant, and the system caches the file.

@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use super::Health;
 use crate::crash::{self, Point};
 use crate::error::{Error, Result};
-use crate::store::sqlite::connect::{self, Role};
+use crate::store::sqlite::connect::{self, BUSY_TIMEOUT, Role};
 use crate::store::sqlite::rows::Sql;
 use crate::store::sqlite::tenant::{Tenant, WriteSide};
 
@@ -33,8 +33,6 @@ const BULK_PAGES: u32 = 256;
 const ROUNDS_MAX: u32 = 3;
 /// Longest wait of the writer for readers when the log is past the alarm.
 const ALARM_WAIT: Duration = Duration::from_millis(200);
-/// The usual wait for locks, put back afterwards.
-const USUAL_WAIT: Duration = Duration::from_secs(5);
 
 /// When the log of a tenant is checkpointed.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +134,9 @@ impl Checkpointer {
         );
         side.conn.busy_timeout(ALARM_WAIT).during("waiting less")?;
         let emptied = checkpoint(&side.conn, "PRAGMA wal_checkpoint(TRUNCATE)");
-        side.conn.busy_timeout(USUAL_WAIT).during("waiting again")?;
+        side.conn
+            .busy_timeout(BUSY_TIMEOUT)
+            .during("waiting again")?;
         // If a reader was in the way, try again when it has grown by a quarter, not at every commit.
         side.alarm_pages = if emptied?.busy { pages + pages / 4 } else { 0 };
         Ok(())
