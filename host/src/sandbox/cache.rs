@@ -132,7 +132,11 @@ impl Cache {
 
 impl Loader {
     fn load(&self, digest: Digest) -> Result<Arc<Loaded>> {
-        let component = map_artifact(&self.engine, &self.artifacts.load(digest)?)?;
+        let verified = self.artifacts.load(digest)?;
+        #[expect(unsafe_code, reason = "see `map_artifact`")]
+        // SAFETY: an `ArtifactSource` gives only bytes that our compile child wrote, proven by a keyed MAC over
+        // the bytes in memory.
+        let component = unsafe { map_artifact(&self.engine, &verified) }?;
         let linked = self
             .linker
             .instantiate_pre(&component)
@@ -144,15 +148,18 @@ impl Loader {
 
 /// Map verified machine code.
 ///
+/// # Errors
+/// `Invalid` if no sandbox of this engine can hold it.
+///
+/// # Safety
 /// The bytes must be an artifact that this host's compile child wrote and whose keyed MAC was checked
 /// after it was read into memory, see [`ArtifactSource`]: crafted bytes would run as they are.
 #[expect(
     unsafe_code,
     reason = "the one place where machine code becomes callable; the caller vouches for the bytes"
 )]
-pub(super) fn map_artifact(engine: &Engine, verified: &[u8]) -> Result<Component> {
-    // SAFETY: an `ArtifactSource` gives only bytes that our compile child wrote, proven by a keyed MAC
-    // over the bytes in memory. The library checks version, target and settings itself.
+pub(super) unsafe fn map_artifact(engine: &Engine, verified: &[u8]) -> Result<Component> {
+    // SAFETY: by the contract of this function. The library checks version, target and settings itself.
     // Compiled by us for these settings, it can only ask for more than a sandbox holds.
     unsafe { Component::deserialize(engine, verified) }
         .map_err(|e| Error::invalid("component", format!("no sandbox can hold it: {e:#}")))

@@ -82,7 +82,9 @@ fn what_the_compiler_makes_the_run_engine_takes() {
     let wasm = wat::parse_str(ANSWER).expect("text");
     let artifact = compiler.precompile_component(&wasm).expect("compiles");
     let engine = run_engine(&few_sandboxes()).expect("engine");
-    let component = map_artifact(&engine, &artifact).expect("loads");
+    #[expect(unsafe_code, reason = "see `map_artifact`")]
+    // SAFETY: compiled a few lines above and never out of this process's memory.
+    let component = unsafe { map_artifact(&engine, &artifact) }.expect("loads");
     let mut store = Store::new(&engine, ());
     store.set_epoch_deadline(1_000);
     let linker = Linker::new(&engine);
