@@ -47,8 +47,22 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for UrlQuery<T> {
         axum::extract::Query::from_request_parts(parts, api)
             .await
             .map(|query| Self(query.0))
-            .map_err(|e: QueryRejection| ApiError::new(Code::Invalid, e.body_text()))
+            .map_err(|e: QueryRejection| ApiError::new(Code::Invalid, of_query(&e.body_text())))
     }
+}
+
+/// What is wrong with a query, in our words instead of the library's.
+fn of_query(said: &str) -> String {
+    const IN_FRONT: &str = "Failed to deserialize query string: ";
+    let words = said.strip_prefix(IN_FRONT).unwrap_or(said);
+    // Parameters that several routes share are listed by nobody but the document.
+    let unlisted = words.contains("unknown field") && !words.contains("expected");
+    let next = if unlisted {
+        "; /v1/openapi.json lists what there is"
+    } else {
+        ""
+    };
+    format!("query: {words}{next}")
 }
 
 /// A JSON body.
@@ -149,4 +163,51 @@ pub(crate) fn unsupported(got: Option<&str>, wanted: &str) -> ApiError {
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Query;
+    use axum::http::Uri;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[expect(dead_code, reason = "only how it is refused counts")]
+        kind: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only how it is refused counts")]
+    struct Flat {
+        limit: Option<u32>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only how it is refused counts")]
+    struct Nested {
+        #[serde(flatten)]
+        inner: Inner,
+        limit: Option<u32>,
+    }
+
+    #[test]
+    fn a_query_is_refused_in_words_that_say_what_there_is() {
+        fn check<T: DeserializeOwned + std::fmt::Debug>(query: &str, words: &[&str]) {
+            let uri: Uri = format!("/v1/x?{query}").parse().unwrap();
+            let refused = Query::<T>::try_from_uri(&uri).unwrap_err();
+            let got = of_query(&refused.body_text());
+            assert!(!got.contains("deserialize"), "{got}");
+            for word in words {
+                assert!(got.contains(word), "{got} should say {word}");
+            }
+        }
+        check::<Flat>("limit=x", &["query: ", "limit", "invalid digit"]);
+        check::<Flat>("foo=1", &["`foo`", "expected `limit`"]);
+        check::<Nested>("foo=1", &["`foo`", "/v1/openapi.json"]);
+    }
 }
