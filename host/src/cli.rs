@@ -48,7 +48,7 @@ mod version;
 use client::Client;
 use connection::{Connection, ConnectionArgs};
 use console::Console;
-use failure::{Exit, Result};
+use failure::{Exit, Failure, Result};
 
 /// What `--help` ends with.
 const AFTER_HELP: &str = "\
@@ -97,7 +97,7 @@ enum Command {
     Call(call::Args),
     /// Print events as they are published
     Tail(tail::Args),
-    /// List agents, or look at one, pause it, roll it back, delete it
+    /// List agents, or show, pause, roll back and delete one
     Agents(agents::Args),
     /// List what lives elsewhere and stands in the catalogue, register it, tell that it lives
     Services(services::Args),
@@ -142,9 +142,10 @@ impl Context {
 
 /// Run the command that `arguments` ask for, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
-        Err(error) => return misunderstood(&error),
+        Err(error) => return misunderstood(&error, asks_for_json(&arguments)),
     };
     let context = Context {
         console: Console::new(args.json),
@@ -188,15 +189,40 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
     }
 }
 
+/// Whether the flag is there, in a command line that could not be understood.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let mut flags = arguments.iter().take_while(|argument| *argument != "--");
+    flags.any(|argument| argument == "--json")
+}
+
 /// Print help, the version, or what is wrong with the command line. clap ends each with what to do.
-fn misunderstood(error: &clap::Error) -> ExitCode {
-    // That nobody may be reading is no reason to fail differently.
-    let _ = error.print();
+fn misunderstood(error: &clap::Error, json: bool) -> ExitCode {
     let exit = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
         _ => Exit::Usage,
     };
+    if json && exit == Exit::Usage {
+        Console::new(json).failure(&wrong(&error.to_string()));
+    } else {
+        // That nobody may be reading is no reason to fail differently.
+        let _ = error.print();
+    }
     ExitCode::from(exit as u8)
+}
+
+/// What clap says of a command line, in the two parts of our own failures.
+fn wrong(said: &str) -> Failure {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Without the word in front it is the help of a command that needs another one below it.
+    let Some(said) = said.strip_prefix("error: ") else {
+        return Failure::usage("the command line ends where a command is wanted")
+            .hint("the same with --help lists the commands");
+    };
+    let (what, next) = said.split_once("\n\n").unwrap_or((said, ""));
+    match one_line(next) {
+        next if next.is_empty() => Failure::usage(one_line(what)),
+        next => Failure::usage(one_line(what)).hint(next),
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +230,26 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn what_clap_says_is_told_in_two_parts() {
+        let check = |arguments: &[&str], message: &str, hint: &str| {
+            let arguments = ["warren"].iter().chain(arguments);
+            let error = Args::try_parse_from(arguments).unwrap_err();
+            let failure = wrong(&error.to_string());
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.to_string().contains(message), "{failure}");
+            let next = failure.next_step().unwrap_or_default();
+            assert!(next.contains(hint) && !next.contains('\n'), "{next}");
+        };
+        check(&["agnets"], "'agnets'", "'agents'");
+        check(&["agents", "--fnd", "x"], "'--fnd'", "--find");
+        check(&["agents", "pause"], "<NAME>", "Usage: warren agents pause");
+        check(&["keys"], "where a command is wanted", "--help");
+        let given = |text: &str| -> Vec<OsString> { text.split(' ').map(Into::into).collect() };
+        assert!(asks_for_json(&given("warren --json agnets")));
+        assert!(!asks_for_json(&given("warren publish a -- --json")));
+    }
 
     /// clap takes two arguments of one id for one: a key from the environment would end up in a path.
     #[test]

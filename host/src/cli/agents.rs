@@ -24,65 +24,73 @@ const DIGEST_CHARS: usize = 12;
 /// `warren agents`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The agent; all are listed without one
-    name: Option<String>,
-    /// What to do with it; show it unless given
-    #[arg(value_enum, requires = "name")]
+    #[command(subcommand)]
     action: Option<Action>,
-    /// With rollback: to this version; to the one before the current unless given
-    #[arg(long, value_name = "VERSION")]
-    to: Option<u32>,
-    /// With delete: do not ask a second time
-    #[arg(long)]
-    yes: bool,
     /// Find who can do something, in plain words: agents and services, the best first
-    #[arg(long, value_name = "QUESTION", conflicts_with = "name")]
+    #[arg(long, value_name = "QUESTION")]
     find: Option<String>,
     /// Show who speaks to whom: events with their producers and consumers
-    #[arg(long, conflicts_with_all = ["name", "find"])]
+    #[arg(long, conflicts_with = "find")]
     graph: bool,
     /// With --graph: as text for Graphviz
     #[arg(long, requires = "graph")]
     dot: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Show it; the default
-    Show,
-    /// List its versions
-    Versions,
+    /// List agents; the default
+    List,
+    /// Show one
+    Show {
+        /// The agent
+        name: AgentName,
+    },
+    /// List the versions of one
+    Versions {
+        /// The agent
+        name: AgentName,
+    },
     /// Make an older version the current one
-    Rollback,
-    /// Let its events wait
-    Pause,
+    Rollback {
+        /// The agent
+        name: AgentName,
+        /// To this version; to the one before the current unless given
+        #[arg(long, value_name = "VERSION")]
+        to: Option<u32>,
+    },
+    /// Stop its turns and let its events wait
+    Pause {
+        /// The agent
+        name: AgentName,
+    },
     /// Let it run again
-    Resume,
+    Resume {
+        /// The agent
+        name: AgentName,
+    },
     /// Let it run again after it took the host down
-    Release,
+    Release {
+        /// The agent
+        name: AgentName,
+    },
     /// Delete it with its versions and waiting events
-    Delete,
-}
-
-impl Action {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Show => "show",
-            Self::Versions => "versions",
-            Self::Rollback => "rollback",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Release => "release",
-            Self::Delete => "delete",
-        }
-    }
+    Delete {
+        /// The agent
+        name: AgentName,
+        /// Do not ask a second time
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
-    let action = args.action.unwrap_or(Action::Show);
-    if args.to.is_some() && action != Action::Rollback {
-        return Err(Failure::usage("--to says where a rollback goes")
-            .hint("write `warren agents NAME rollback --to VERSION`"));
+    let looks = args.find.is_some() || args.graph;
+    if looks && !matches!(args.action, None | Some(Action::List)) {
+        return Err(
+            Failure::usage("--find and --graph look at all agents, not at one")
+                .hint("write `warren agents --find QUESTION` or `warren agents --graph`"),
+        );
     }
     if let Some(question) = &args.find {
         return find(question, context);
@@ -90,22 +98,23 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
     if args.graph {
         return graph(args.dot, context);
     }
-    let Some(name) = args.name else {
-        return list(context);
-    };
-    match action {
-        Action::Show => show(&name, context),
-        Action::Versions => versions(&name, context),
-        Action::Rollback => {
-            let body = RollbackRequest { version: args.to };
-            let request = Request::post(&["agents", &name, action.word()]).json(&body)?;
-            change(request, context)
+    match args.action.unwrap_or(Action::List) {
+        Action::List => list(context),
+        Action::Show { name } => show(&name, context),
+        Action::Versions { name } => versions(&name, context),
+        Action::Rollback { name, to } => {
+            let body = RollbackRequest { version: to };
+            change(post(&name, "rollback").json(&body)?, context)
         }
-        Action::Pause | Action::Resume | Action::Release => {
-            change(Request::post(&["agents", &name, action.word()]), context)
-        }
-        Action::Delete => delete(&name, args.yes, context),
+        Action::Pause { name } => change(post(&name, "pause"), context),
+        Action::Resume { name } => change(post(&name, "resume"), context),
+        Action::Release { name } => change(post(&name, "release"), context),
+        Action::Delete { name, yes } => delete(&name, yes, context),
     }
+}
+
+fn post(name: &AgentName, verb: &str) -> Request {
+    Request::post(&["agents", name.as_str(), verb])
 }
 
 fn list(context: &Context) -> Result<()> {
@@ -205,8 +214,9 @@ fn consumes(manifest: &Manifest) -> String {
     types.join(",")
 }
 
-fn show(name: &str, context: &Context) -> Result<()> {
-    let answer = context.client()?.send(Request::get(&["agents", name]))?;
+fn show(name: &AgentName, context: &Context) -> Result<()> {
+    let request = Request::get(&["agents", name.as_str()]);
+    let answer = context.client()?.send(request)?;
     if context.console.is_json() {
         return context.console.json(&answer.raw()?);
     }
@@ -286,10 +296,9 @@ fn contract(event: &EventContract) -> String {
     format!("{} on {}{schema}", event.event_type, event.topic)
 }
 
-fn versions(name: &str, context: &Context) -> Result<()> {
-    let answer = context
-        .client()?
-        .send(Request::get(&["agents", name, "versions"]))?;
+fn versions(name: &AgentName, context: &Context) -> Result<()> {
+    let request = Request::get(&["agents", name.as_str(), "versions"]);
+    let answer = context.client()?.send(request)?;
     if context.console.is_json() {
         return context.console.json(&answer.raw()?);
     }
@@ -322,15 +331,16 @@ fn change(request: Request, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn delete(name: &str, yes: bool, context: &Context) -> Result<()> {
+fn delete(name: &AgentName, yes: bool, context: &Context) -> Result<()> {
     if !yes {
         let message = format!("this deletes agent {name} with its versions and waiting events");
         return Err(Failure::usage(message).hint(format!(
-            "`warren agents {name} delete --yes` does it; nothing was deleted. \
-             `warren agents {name} pause` only stops it"
+            "`warren agents delete {name} --yes` does it; nothing was deleted. \
+             `warren agents pause {name}` only stops it"
         )));
     }
-    context.client()?.send(Request::delete(&["agents", name]))?;
+    let request = Request::delete(&["agents", name.as_str()]);
+    context.client()?.send(request)?;
     context
         .console
         .say(Tint::Good, "deleted", format_args!("agent {name}"));

@@ -25,7 +25,7 @@ enum Action {
     List,
     /// Let no agent of any tenant run a component, and take no push of it, until it is resumed
     Suspend {
-        /// Its digest, as `warren agents NAME` shows it
+        /// Its digest, as `warren agents show NAME` shows it
         digest: Digest,
         /// Why: whoever pushes it is told
         #[arg(long)]

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -25,7 +25,10 @@ mod machine;
 pub(crate) struct Args {
     /// Settings file of the host
     #[arg(long, env = "WARREN_CONFIG", value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
+    /// Data directory of the host, if not the one of the settings
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 /// How a check ended.
@@ -113,9 +116,17 @@ fn report(checks: &[Check], context: &Context) -> Result<()> {
     Ok(())
 }
 
+fn flags(args: &Args) -> toml::Table {
+    let dir = args.data_dir.as_ref();
+    dir.map(|dir| ("data_dir".to_owned(), dir.display().to_string().into()))
+        .into_iter()
+        .collect()
+}
+
 fn settings(args: &Args, checks: &mut Vec<Check>) -> Config {
     let sources = Sources {
         file: args.config.clone(),
+        flags: flags(args),
         ..Sources::from_environment()
     };
     match Config::load(&Config::default(), &sources) {
@@ -134,7 +145,11 @@ fn settings(args: &Args, checks: &mut Vec<Check>) -> Config {
         Err(error) => {
             let hint = "a host would not start with these; the checks below use the defaults";
             checks.push(Check::of(Verdict::Bad, "settings", error.to_string(), hint));
-            Config::default()
+            let default = Config::default();
+            Config {
+                data_dir: args.data_dir.clone().unwrap_or(default.data_dir),
+                ..default
+            }
         }
     }
 }

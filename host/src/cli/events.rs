@@ -156,8 +156,12 @@ fn show(id: &str, context: &Context) -> Result<()> {
         &table,
         "no agent was subscribed to it when it was published",
     )?;
-    let turns = format_args!("warren turns --event {}", event.id);
-    context.console.say(Tint::Hint, "next:", turns);
+    let next = if deliveries.is_empty() {
+        "warren agents --graph, which shows who consumes what".to_owned()
+    } else {
+        format!("warren turns --event {}", event.id)
+    };
+    context.console.say(Tint::Hint, "next:", next);
     Ok(())
 }
 

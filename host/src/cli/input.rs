@@ -8,6 +8,9 @@ use crate::events::{JSON_BYTES_MAX, Json};
 
 use super::failure::{Failure, Result};
 
+/// What to do with a payload that is too long.
+const SMALLER: &str = "keep what is large elsewhere and send where it is";
+
 /// Read `argument`: JSON itself, `@FILE`, or `-` for stdin; an empty object without one.
 ///
 /// # Errors
@@ -18,10 +21,11 @@ pub(crate) fn payload(argument: Option<&str>) -> Result<Json> {
         Some("-") => read_bounded("stdin", io::stdin().lock())?,
         Some(argument) => match argument.strip_prefix('@') {
             Some(path) => {
-                let file = std::fs::File::open(path).map_err(|error| {
+                let unread = |error: io::Error| {
                     Failure::file("read", Path::new(path), &error)
                         .hint("the payload is read from the file after @; nothing was sent")
-                })?;
+                };
+                let file = std::fs::File::open(path).map_err(unread)?;
                 read_bounded(path, file)?
             }
             None => argument.to_owned(),
@@ -29,21 +33,28 @@ pub(crate) fn payload(argument: Option<&str>) -> Result<Json> {
     };
     Json::parse("data", &text).map_err(|error| {
         let hint = match error {
-            Error::TooLarge { .. } => "keep what is large elsewhere and send where it is",
+            Error::TooLarge { .. } => SMALLER,
             _ => "quote it for the shell: '{\"name\": \"Ada\"}', or give @FILE or -",
         };
         Failure::from(error).hint(hint)
     })
 }
 
-/// Reads one byte more than the limit, so that the check that follows names what is too much.
+/// Reads one byte more than the limit: enough to know that it is too much, however much there is.
 fn read_bounded(what: &str, reader: impl Read) -> Result<String> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     reader
         .take(JSON_BYTES_MAX as u64 + 1)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(|error| Failure::file("read", Path::new(what), &error))?;
-    Ok(text)
+    if bytes.len() > JSON_BYTES_MAX {
+        let message = format!("{what}: json_bytes_max is {JSON_BYTES_MAX} bytes, and it has more");
+        return Err(Failure::usage(message).hint(SMALLER));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        Failure::usage(format!("{what}: not text: {}", error.utf8_error()))
+            .hint("a payload is JSON in UTF-8; nothing was sent")
+    })
 }
 
 #[cfg(test)]
@@ -72,6 +83,24 @@ mod tests {
             assert_eq!(failure.exit, Exit::Usage, "{failure}");
             assert!(failure.next_step().is_some());
         }
+        let large = tempfile::NamedTempFile::new().unwrap();
+        let at = format!("@{}", large.path().display());
+        let check = |bytes: usize, words: &str| {
+            // A character of two bytes that the limit cuts must not pass for text that is none.
+            std::fs::write(large.path(), format!("\"{}\"", "é".repeat(bytes / 2 - 1))).unwrap();
+            let got =
+                payload(Some(&at)).map_or_else(|failure| failure.to_string(), |_| String::new());
+            assert!(got.starts_with(words) && got.contains(words), "{got}");
+            assert_eq!(got.is_empty(), words.is_empty(), "{got}");
+        };
+        check(JSON_BYTES_MAX, "");
+        check(
+            JSON_BYTES_MAX + 2,
+            &format!("{}: json_bytes_max is 262144 bytes", &at[1..]),
+        );
+        std::fs::write(large.path(), b"\xff").unwrap();
+        let binary = payload(Some(&at)).unwrap_err();
+        assert_eq!(binary.exit, Exit::Usage, "{binary}");
         let absent = payload(Some("@/nonexistent")).unwrap_err();
         assert_eq!(absent.exit, Exit::Failed);
         assert!(absent.next_step().is_some());

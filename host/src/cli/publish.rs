@@ -96,9 +96,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         return context.console.json(&answer.raw()?);
     }
     let (word, note) = match (published.duplicate, published.due) {
-        (true, _) => ("already there", String::new()),
+        (true, _) => ("already there", "and as it was".to_owned()),
         (false, Some(due)) => ("scheduled", format!("for {due}")),
-        (false, None) => ("published", String::new()),
+        (false, None) => ("published", format!("on {topic}")),
     };
     context.console.say(Tint::Good, word, note);
     context.console.line(&published.event_id)?;

@@ -137,7 +137,7 @@ impl StopSignals {
 
 fn unopened(error: crate::error::Error, data_dir: &Path) -> Failure {
     Failure::from(error).hint(format!(
-        "`warren doctor` looks at {}; nothing in it was changed",
+        "`warren doctor --data-dir {}` looks at it; nothing in it was changed",
         data_dir.display()
     ))
 }

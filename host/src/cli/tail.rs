@@ -91,10 +91,7 @@ fn print(stream: impl Read, reached: &mut Reached, context: &Context) -> Result<
         if is_event {
             show(&event, context)?;
         } else if event.kind == DISCONNECTED {
-            let reason = text::safe(&event.data);
-            context
-                .console
-                .note(format_args!("the host ends the stream: {reason}"));
+            context.console.note(why_it_ends(&event.data));
         }
         // What speaks of the stream itself has a position too: what the filter held back is passed.
         reached.last_id = event.id.or(reached.last_id.take());
@@ -109,6 +106,21 @@ fn print(stream: impl Read, reached: &mut Reached, context: &Context) -> Result<
         }
     }
     Ok(())
+}
+
+/// What a host that ends the stream says of it, for people.
+fn why_it_ends(data: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        reason: String,
+    }
+    let said: Option<Said> = serde_json::from_str(data).ok();
+    match said.as_ref().map(|said| said.reason.as_str()) {
+        Some("shutdown") => "the host is stopping; connecting again when it is back".to_owned(),
+        Some("revoked") => "the key may not read this any more".to_owned(),
+        Some(reason) => format!("the host ends the stream: {}", text::safe(reason)),
+        None => "the host ends the stream".to_owned(),
+    }
 }
 
 fn show(event: &SseEvent, context: &Context) -> Result<()> {
@@ -149,5 +161,22 @@ fn reconnect(
         }
         thread::sleep(wait);
         wait = (wait * 2).min(RETRY_LAST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_stream_is_told_in_words() {
+        let check = |data: &str, expect: &str| {
+            let got = why_it_ends(data);
+            assert!(got.contains(expect) && !got.contains('{'), "{got}");
+        };
+        check(r#"{"reason":"shutdown"}"#, "stopping");
+        check(r#"{"reason":"revoked"}"#, "the key");
+        check(r#"{"reason":"odd"}"#, "stream: odd");
+        check("{", "ends the stream");
     }
 }

@@ -66,6 +66,14 @@ fn this_program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("warren"))
 }
 
+/// Whether a file begins as WebAssembly does, for whoever is about to upload it.
+///
+/// # Errors
+/// `Invalid` that names what was found instead.
+pub fn check_format(file: &[u8]) -> Result<()> {
+    format::kind(file).map(drop)
+}
+
 /// What an upload turned out to be.
 #[derive(Debug, Clone)]
 pub struct Accepted {

@@ -91,31 +91,44 @@ fn cli_help_is_as_it_was() {
     }
 }
 
+/// A command ends with this code, says these words on stderr and nothing on stdout.
+fn fails(place: &Place, arguments: &[&str], code: i32, words: &[&str]) {
+    let output = place.run(arguments);
+    let (out, err) = (stdout(&output), stderr(&output));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {err}");
+    assert_eq!(out, "", "{arguments:?}");
+    for word in words {
+        assert!(err.contains(word), "{arguments:?} should say {word}: {err}");
+    }
+}
+
+#[test]
+fn cli_failures_are_json_when_it_is_asked_for() {
+    let place = Place::new();
+    let unanswered = [
+        r#"{"error":"no host answers at"#,
+        r#""exit":3"#,
+        r#""hint":"#,
+    ];
+    let agents = ["agents", "--url", NOBODY, "--json"];
+    fails(&place, &agents, 3, &unanswered);
+    let misspelt = [
+        r#"{"error":"unrecognized subcommand"#,
+        r#""exit":2"#,
+        "'agents'",
+    ];
+    fails(&place, &["agnets", "--json"], 2, &misspelt);
+}
+
 #[test]
 fn cli_failures_have_a_code_and_a_hint_and_leave_stdout_empty() {
     let place = Place::new();
     std::fs::write(place.0.path().join("not.wasm"), "not wasm").unwrap();
     std::fs::create_dir(place.0.path().join("taken")).unwrap();
     std::fs::write(place.0.path().join("taken/file"), "").unwrap();
-    let check = |arguments: &[&str], code: i32, words: &[&str]| {
-        let output = place.run(arguments);
-        let (out, err) = (stdout(&output), stderr(&output));
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {err}");
-        assert_eq!(out, "", "{arguments:?}");
-        for word in words {
-            assert!(err.contains(word), "{arguments:?} should say {word}: {err}");
-        }
-    };
-    let agents = ["agents", "--url", NOBODY];
-    let (code, exit) = (3, r#""exit":3"#);
-    let json = [&agents[..], &["--json"]].concat();
+    let check = |arguments: &[&str], code, words: &[&str]| fails(&place, arguments, code, words);
     check(
-        &json,
-        code,
-        &[r#"{"error":"no host answers at"#, exit, r#""hint":"#],
-    );
-    check(
-        &agents,
+        &["agents", "--url", NOBODY],
         3,
         &["error: no host answers at", NOBODY, "hint:", "warren dev"],
     );
@@ -144,11 +157,12 @@ fn cli_failures_have_a_code_and_a_hint_and_leave_stdout_empty() {
         &["operator's key", "hint:", "--admin-key"],
     );
     check(
-        &["agents", "a", "delete"],
+        &["agents", "delete", "a"],
         2,
         &["nothing was deleted", "hint:"],
     );
-    check(&["agents", "a", "--to", "3"], 2, &["rollback", "hint:"]);
+    check(&["agents", "pause", "a", "--to", "3"], 2, &["'--to'"]);
+    check(&["agents", "--graph", "pause", "a"], 2, &["hint:"]);
     check(&["build"], 2, &["Cargo.toml", "hint:", "warren new"]);
     check(&["new", "Greeter"], 2, &["Greeter", "[a-z]"]);
     check(&["new", "taken"], 2, &["there already", "hint:"]);

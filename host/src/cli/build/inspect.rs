@@ -8,9 +8,7 @@ use serde::Serialize;
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload};
 
 use crate::cli::failure::{Failure, Result};
-
-/// What every module and component begins with.
-const MAGIC: &[u8] = b"\0asm";
+use crate::sandbox::intake;
 
 /// What is in a file.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -26,12 +24,9 @@ pub(crate) struct Contents {
 /// # Errors
 /// `Usage` if it is not WebAssembly.
 pub(crate) fn contents(bytes: &[u8]) -> Result<Contents> {
-    if !bytes.starts_with(MAGIC) {
-        // The parser would say so byte by byte, over a dozen lines.
-        let message = "not a WebAssembly file: its first four bytes are not `\\0asm`";
-        return Err(Failure::usage(message)
-            .hint("`warren build` makes one; a precompiled .cwasm file is none"));
-    }
+    // In the words of the host: the parser would say so byte by byte, over a dozen lines.
+    intake::check_format(bytes)
+        .map_err(|error| Failure::from(error).hint("`warren build` makes one; nothing was sent"))?;
     read(bytes).map_err(|error| {
         Failure::usage(format!("the WebAssembly file is damaged: {error}"))
             .hint("build it again, or copy it again if it was cut short on its way here")
@@ -105,11 +100,17 @@ mod tests {
 
     #[test]
     fn what_is_not_webassembly_is_a_usage_error() {
-        for bad in [&b""[..], b"hello", b"\0asm", b"\x7fELF\x02\x01\x01\0"] {
+        let check = |bad: &[u8], words: &str| {
             let failure = contents(bad).unwrap_err();
             assert_eq!(failure.exit, Exit::Usage, "{bad:?}");
-            assert!(!failure.to_string().contains('\n'), "{failure}");
-        }
+            let told = failure.to_string();
+            assert!(told.contains(words) && !told.contains('\n'), "{told}");
+        };
+        check(b"", "an empty file");
+        check(b"hello", "a text file");
+        check(b"\0asm", "ends inside its header");
+        check(b"\x7fELF\x02\x01\x01\0", "an ELF program");
+        check(b"\0asm\x01\0\0\0\x01", "damaged");
     }
 
     trait MapOwned {

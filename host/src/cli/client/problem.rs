@@ -15,9 +15,18 @@ struct Problem {
     title: Option<String>,
     detail: Option<String>,
     code: Option<String>,
+    field: Option<String>,
     request_id: Option<String>,
     event_id: Option<String>,
     rows: Vec<RowFault>,
+}
+
+impl Problem {
+    /// Whether a payload is refused: what is wrong is at `data`, or at a place in it.
+    fn is_of_payload(&self) -> bool {
+        let place = self.field.as_deref().and_then(|f| f.strip_prefix("data"));
+        place.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }
 
 /// Longest excerpt of an answer that is not a problem document, in characters.
@@ -91,6 +100,9 @@ fn hint(
         401 => "the key may be revoked, or of another host: `warren keys list TENANT` as operator"
             .to_owned(),
         403 => "tenants' keys are for `--key`, the operator's is for `--admin-key`".to_owned(),
+        422 if problem.is_of_payload() => {
+            "nothing was published; `warren schemas` shows what payloads must look like".to_owned()
+        }
         400 | 413 | 415 | 422 => {
             "nothing was done; the command with --help shows what it takes".to_owned()
         }
@@ -166,6 +178,14 @@ mod tests {
         check(500, Exit::Failed, "r1");
         check(503, Exit::Busy, "in 7 s");
         check(507, Exit::Busy, "tenant_bytes_max");
+        let refused = |field: &str| {
+            let body = format!(r#"{{"detail":"D","field":"{field}"}}"#);
+            let failure = failure(422, None, body.as_bytes(), &connection);
+            failure.next_step().unwrap_or_default().to_owned()
+        };
+        assert!(refused("data/total").contains("warren schemas"));
+        assert!(refused("data").contains("warren schemas"));
+        assert!(refused("database").contains("--help"));
         let called = failure(504, None, br#"{"event_id":"evt_1"}"#, &connection);
         assert_eq!(called.exit, Exit::Busy);
         let next = called.next_step().unwrap_or_default();

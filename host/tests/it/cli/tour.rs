@@ -7,7 +7,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Place, stderr, stdout};
+use super::{NOBODY, Place, stderr, stdout};
 use crate::guests;
 
 /// A host in a process of its own, killed when a test fails.
@@ -236,12 +236,12 @@ fn push_and_run(tenant: &Client<'_>) {
     );
     tenant.says(&["push", "probe.wasm"], &["current already"]);
     tenant.says(&["agents"], &["NAME", "probe", "active"]);
-    tenant.json(&["agents", "probe"], "/kind", "tool");
+    tenant.json(&["agents", "show", "probe"], "/kind", "tool");
     tenant.says(&["agents", "--graph"], &["probe.chain", "probe"]);
     let drawn = ["agents", "--graph", "--dot"];
     tenant.says(&drawn, &["digraph warren {", "node:probe"]);
     tenant.json(&["agents", "--graph"], "/nodes/0/name", "probe");
-    tenant.json(&["agents", "probe", "versions"], "/items/0/current", "true");
+    tenant.json(&["agents", "versions", "probe"], "/items/0/current", "true");
 
     let script = r#"[{"put": {"key": "k", "value": 7}}, {"log": "hello there"}, {"chain": 1}]"#;
     let words = [
@@ -371,10 +371,10 @@ fn change(tenant: &Client<'_>) {
     let letters = tenant.json(&["dead-letters"], "/items/0/last_attempt/reason", "no good");
     let turn = text(&letters, "/items/0/turn");
     tenant.says(&["dead-letters", "replay", &turn], &["replayed 1"]);
-    tenant.says(&["agents", "probe", "pause"], &["paused"]);
-    tenant.says(&["agents", "probe", "resume"], &["active"]);
-    tenant.run(2, &["agents", "probe", "delete"]);
-    tenant.says(&["agents", "probe", "delete", "--yes"], &["deleted"]);
+    tenant.says(&["agents", "pause", "probe"], &["paused"]);
+    tenant.says(&["agents", "resume", "probe"], &["active"]);
+    tenant.run(2, &["agents", "delete", "probe"]);
+    tenant.says(&["agents", "delete", "probe", "--yes"], &["deleted"]);
     tenant.says(&["agents"], &["no agents"]);
 }
 
@@ -429,7 +429,13 @@ fn cli_a_start_by_mistake_changes_nothing_and_says_why() {
     );
     assert!(!place.0.path().join("other").exists());
     let taken = ["--data-dir", "data", "--listen", "127.0.0.1:0"];
-    check(&taken, &["in use", &pid, "hint:"]);
+    check(&taken, &["in use", &pid, "warren doctor --data-dir data"]);
+    let looked = place.run(&["doctor", "--data-dir", "data", "--url", NOBODY]);
+    let found = stdout(&looked);
+    assert!(
+        found.contains("odd   data_dir") && found.contains(&pid),
+        "{found}"
+    );
     host.stop(Signal::TERM);
 
     std::fs::write(place.0.path().join("data/FORMAT"), "999\n").unwrap();
