@@ -15,6 +15,7 @@ use warren::identity::TenantScope;
 use warren::registry::AgentStatus;
 
 use crate::host::{BenchHost, event, runtime};
+use crate::machine::anonymous_kib;
 use crate::sample::{Sample, percentile};
 use crate::table::{Better, Row};
 
@@ -179,17 +180,6 @@ async fn latencies(bench: &BenchHost, scope: &TenantScope) -> Result<Sample> {
     Ok(Sample::of(rounds))
 }
 
-/// Anonymous resident memory of this process: file pages can be reclaimed.
 fn anonymous_mib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("RssAnon:"))
-        .context("no RssAnon")?;
-    let kib: f64 = line
-        .split_whitespace()
-        .nth(1)
-        .context("no number")?
-        .parse()?;
-    Ok(kib / 1024.0)
+    Ok(anonymous_kib()? / 1024.0)
 }

@@ -1,4 +1,6 @@
-//! What this was measured on.
+//! What this was measured on, and what this process holds of it.
+
+use anyhow::{Context, Result};
 
 /// The machine and the versions, one line each.
 pub(crate) fn describe() -> String {
@@ -21,4 +23,15 @@ pub(crate) fn describe() -> String {
         rusqlite::version(),
         load.trim(),
     )
+}
+
+/// Anonymous resident memory of this process in KiB: file pages can be reclaimed.
+pub(crate) fn anonymous_kib() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("RssAnon:"))
+        .context("no RssAnon")?;
+    let number = line.split_whitespace().nth(1).context("no number")?;
+    Ok(number.parse()?)
 }

@@ -1,7 +1,8 @@
 //! Measures Warren beside the floors of the machine it runs on, in one run.
 //!
-//! Every row has three numbers: the floor (the least that the machine allows, measured here and now with
-//! a few lines that do nothing else), ours, and what ours must reach. Rounds alternate and medians are
+//! A row has our number, and where there is one the floor (the least that the machine allows) and what ours must
+//! reach. Floors are measured here and now with a few lines that do nothing else, in rounds that alternate with ours
+//! where both take rounds; a row whose floor was measured apart, or that has none, says so in words. Medians are
 //! printed with their spread, because machines drift.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]

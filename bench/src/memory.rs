@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 
 use crate::guests;
 use crate::host::{BenchHost, event, runtime};
+use crate::machine::anonymous_kib;
 use crate::sample::Sample;
 use crate::sandbox::{agent, run};
 use crate::table::{Better, Row};
@@ -50,15 +51,4 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
             better: Better::Lower,
         }])
     })
-}
-
-/// Anonymous resident memory of this process in KiB: file pages can be reclaimed.
-fn anonymous_kib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("RssAnon:"))
-        .context("no RssAnon")?;
-    let number = line.split_whitespace().nth(1).context("no number")?;
-    Ok(number.parse()?)
 }

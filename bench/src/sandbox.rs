@@ -33,9 +33,8 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
         bench.push(&scope, guests::bytes("probe")?).await?;
         let fresh = fresh_rows(&bench, &scope).await?;
         let call = host_call_row(&bench, &scope).await?;
-        let cold = crate::cold::cold_row(&bench, &scope).await?;
         bench.stop().await;
-        Ok(vec![fresh, call, cold])
+        Ok(vec![fresh, call])
     })
 }
 
