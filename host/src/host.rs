@@ -1,4 +1,4 @@
-//! Puts a host together: the one place that names the adapters.
+//! Puts a host together: the one place that gives the domain its adapters.
 //!
 //! Invariant: parts are opened from the store upwards and closed the other way round, so that nothing
 //! is asked to work on something that has gone. Whoever needs a whole host (the CLI, the benchmark, the

@@ -44,15 +44,24 @@ const BASE: &str = "error clock crash id quota identity";
 /// What the host does, without how: no HTTP, no SQL, no messenger, no engine.
 const DOMAIN: &str = "events registry memory plans policy models usage";
 
-/// Parts of a module that only the assembly names, by path.
+/// Parts of a module that only the assembly names, by path; the first row that fits holds. `config` has the store's
+/// settings in its own, and `cli` asks the store for the version of its library and whether a directory is free:
+/// `doctor` does so without a host.
 const ADAPTERS: &[(&str, &[&str])] = &[
+    (
+        "store::sqlite::SqliteSettings",
+        &["store", "host", "config"],
+    ),
+    ("store::sqlite::DataDir", &["store", "host", "cli"]),
+    ("store::sqlite::SqliteStore", &["store", "host", "cli"]),
+    ("store::sqlite", &["store", "host"]),
     ("bus::local", &["bus", "host"]),
     ("bus::nats", &["bus", "host"]),
 ];
 
 /// Foreign crates that mark a module's job, and the modules whose job it is.
 const CRATES: &[(&str, &[&str])] = &[
-    ("axum", &["api", "cli"]),
+    ("axum", &["api"]),
     ("ureq", &["cli", "embedders", "host"]),
     ("rusqlite", &["store"]),
     ("sqlx", &["store"]),
@@ -172,77 +181,99 @@ fn rows_stand_on_rows_above_them() {
     }
 }
 
+/// Each of the faults of a file of this text holds these words.
+fn finds(path: &str, text: &str, expect: &[&str]) {
+    let file = SourceFile {
+        path: path.into(),
+        text: text.into(),
+    };
+    let faults = check(&file);
+    assert_eq!(faults.len(), expect.len(), "{path}: {text}: {faults:?}");
+    for (fault, words) in faults.iter().zip(expect) {
+        assert!(fault.contains(words), "{fault}");
+    }
+}
+
 #[test]
 fn uses_out_of_order_are_found() {
-    let check = |path: &str, text: &str, expect: &[&str]| {
-        let file = SourceFile {
-            path: path.into(),
-            text: text.into(),
-        };
-        let faults = check(&file);
-        assert_eq!(faults.len(), expect.len(), "{path}: {text}: {faults:?}");
-        for (fault, words) in faults.iter().zip(expect) {
-            assert!(fault.contains(words), "{fault}");
-        }
-    };
-    check(
+    finds(
         "host/src/turn.rs",
         "use crate::events::{Event, NewEvent};\n",
         &[],
     );
-    check(
+    finds(
         "host/src/events.rs",
         "use crate::turn::Delivery;\n",
         &["events.rs:1: `events` must not use `turn`"],
     );
-    check(
+    finds(
         "host/src/events/a.rs",
         "use crate::{\n    error::Error,\n    api::{self, App},\n};\n",
         &["`api`", "`api`"],
     );
-    check(
+    finds(
         "host/src/api/a.rs",
         "fn a() { crate::store::open() }\n",
         &["`store`"],
     );
-    check(
-        "host/src/host.rs",
-        "use crate::store::sqlite::Store;\nuse crate::bus::local::LocalBus;\n",
-        &[],
-    );
-    check(
-        "host/src/dispatch.rs",
-        "use crate::bus::local::LocalBus;\n",
-        &["may name `bus::local`"],
-    );
-    check(
-        "host/src/dispatch.rs",
-        "use crate::bus::{Bus, nats};\n",
-        &["`bus::nats`"],
-    );
-    check(
+    finds(
         "host/src/memory.rs",
         "use rusqlite::Row;\n",
         &["must not name `rusqlite`"],
     );
-    check(
+    finds(
         "host/src/dispatch.rs",
         "fn a() -> wasmtime_wasi::A {}\n",
         &["must not name `wasmtime`"],
     );
-    check("host/src/sandbox.rs", "use wasmtime::Engine;\n", &[]);
-    check(
+    finds("host/src/sandbox.rs", "use wasmtime::Engine;\n", &[]);
+    finds(
         "host/src/memory.rs",
         "// crate::api and rusqlite::Row\nlet axum = 1;\n",
         &[],
     );
-    check(
+    finds(
         "host/src/memory.rs",
         "#[cfg(test)]\nmod tests {\n    use crate::store::Fake;\n}\n",
         &[],
     );
-    check("host/src/lib.rs", "pub use crate::api::App;\n", &[]);
-    check("host/tests/it/a.rs", "use crate::api;\n", &[]);
+    finds("host/src/lib.rs", "pub use crate::api::App;\n", &[]);
+    finds("host/tests/it/a.rs", "use crate::api;\n", &[]);
+}
+
+/// Adapters are named where a host is put together, and for their settings and their look at a directory.
+#[test]
+fn adapters_out_of_place_are_found() {
+    finds(
+        "host/src/host.rs",
+        "use crate::store::sqlite::Store;\nuse crate::bus::local::LocalBus;\n",
+        &[],
+    );
+    finds(
+        "host/src/dispatch.rs",
+        "use crate::bus::local::LocalBus;\n",
+        &["may name `bus::local`"],
+    );
+    finds(
+        "host/src/config.rs",
+        "use crate::store::sqlite::{SqliteSettings, DataDir};\n",
+        &["may name `store::sqlite::DataDir`"],
+    );
+    finds(
+        "host/src/cli/a.rs",
+        "use crate::store::sqlite::DataDir;\nuse axum::Router;\n",
+        &["must not name `axum`"],
+    );
+    finds(
+        "host/src/cli/a.rs",
+        "use crate::store::sqlite::connect;\n",
+        &["may name `store::sqlite`"],
+    );
+    finds(
+        "host/src/dispatch.rs",
+        "use crate::bus::{Bus, nats};\n",
+        &["`bus::nats`"],
+    );
 }
 
 #[test]
