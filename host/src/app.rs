@@ -1,7 +1,7 @@
 //! What the HTTP side may touch, handed over by whoever assembles the host.
 //!
-//! Invariant: everything here is a trait of the domain or a value; nothing names an adapter. `cli serve`
-//! fills it in once, tests fill it in with what they like.
+//! Invariant: everything here is a trait of the domain or a value; nothing names an adapter.
+//! `Host::open` fills it in once, tests fill it in with what they like.
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a setting that is not understood stops the start, with the nearest name there is: a
 //! misspelt limit must not silently stay at its default. Secrets come from the environment alone and are
-//! in no file. Nothing else in the host reads its environment.
+//! in no file. A host reads its environment here alone, but for the crash points of tests; the command line also
+//! reads what is its user's: colours, where credentials are kept, which Python.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -45,8 +46,9 @@ pub const PORT: u16 = 7171;
 pub struct Config {
     /// Where everything is kept.
     pub data_dir: PathBuf,
-    /// Where HTTP is served. This machine only by default: keys travel in the clear until something that
-    /// speaks TLS stands in front, and whoever puts it there knows the address to give.
+    /// Where HTTP is served. This machine only by default: keys travel in the clear until
+    /// `http.tls_certificate` is set or something that speaks TLS stands in front, and whoever sees to either knows
+    /// the address to give.
     pub listen: SocketAddr,
     /// What the host says of itself.
     pub log: LogSettings,

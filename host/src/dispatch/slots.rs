@@ -32,7 +32,8 @@ pub(super) struct Interrupted {
 pub(super) struct SlotFile(File);
 
 impl SlotFile {
-    /// Open the file, say what was running when the host last died, and clear it.
+    /// Open the file, say what was running when the host last died. It stays there until
+    /// [`Self::clear`]: a death before that counts it again.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<Interrupted>)> {
         let internal = |e| Error::internal("opening the file of running turns", e);
         let mut file = OpenOptions::new()

@@ -51,7 +51,7 @@ impl Gates {
     }
 }
 
-/// A turn on its way: all that does not change between its runs.
+/// A turn on its way: what stays the same between its runs, and what they add up to.
 struct Attempt {
     tenant: TenantId,
     scope: TenantScope,
