@@ -31,8 +31,8 @@ mod watch;
 use observe::Observer;
 use watch::Watched;
 
-/// Between two looks at files and turns: quick enough to feel immediate, slow enough to cost nothing.
-const LOOK: Duration = Duration::from_millis(300);
+/// Between two looks at files and turns: a change waits for two, which nobody notices, and a look costs a millisecond.
+const LOOK: Duration = Duration::from_millis(100);
 /// Quiet unless something is wrong: turns are printed as they happen.
 const LOG_FILTER: &str = "warn";
 

@@ -70,7 +70,11 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         Self::Guest(match error {
-            Error::Denied { .. } | Error::Suspended { .. } => types::Error::Denied(text),
+            // The case says `denied` already.
+            Error::Denied { what, grant } => types::Error::Denied(format!(
+                "{what} needs the grant `{grant}`: it must ask for that and be pushed with it"
+            )),
+            Error::Suspended { .. } => types::Error::Denied(text),
             Error::NotFound { .. } => types::Error::NotFound,
             Error::Invalid { .. } => types::Error::Invalid(text),
             Error::Conflict { .. } => types::Error::Conflict(text),

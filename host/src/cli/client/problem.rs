@@ -103,9 +103,12 @@ fn hint(
         422 if problem.is_of_payload() => {
             "nothing was published; `warren schemas` shows what payloads must look like".to_owned()
         }
-        400 | 413 | 415 | 422 => {
+        400 | 415 | 422 => {
             "nothing was done; the command with --help shows what it takes".to_owned()
         }
+        413 => "nothing was done; send less (of a component: strip debug information, leave packages out), or have \
+                the operator of the host raise that limit in its settings"
+            .to_owned(),
         409 => {
             "nothing was changed; `warren agents` and `warren services` show what is there".to_owned()
         }
@@ -173,7 +176,7 @@ mod tests {
         check(403, Exit::Denied, "--admin-key");
         check(404, Exit::NotFound, "warren agents");
         check(409, Exit::Failed, "warren agents");
-        check(413, Exit::Usage, "--help");
+        check(413, Exit::Usage, "send less");
         check(429, Exit::Busy, "in 7 s");
         check(500, Exit::Failed, "r1");
         check(503, Exit::Busy, "in 7 s");

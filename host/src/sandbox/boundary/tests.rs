@@ -15,7 +15,10 @@ fn each_error_has_its_case() {
                 what: "agent `a`".into(),
                 grant: "working:read".into(),
             },
-            Guest::Denied("denied: agent `a` needs the grant `working:read`".into()),
+            Guest::Denied(
+                "agent `a` needs the grant `working:read`: it must ask for that and be pushed with it"
+                    .into(),
+            ),
         ),
         (Error::not_found("agent", "a"), Guest::NotFound),
         (
