@@ -201,6 +201,10 @@ typedef struct {
   size_t count;
 } warren_strings;
 
+/* The initializer of a warren_strings: .tags = WARREN_STRINGS("web", "english") */
+#define WARREN_STRINGS(...) \
+  { (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *) }
+
 /* NULL if there is nothing. */
 WARREN_CHECKED warren_result warren_working_get(const char *key, const warren_json **value);
 WARREN_CHECKED warren_result warren_working_put(const char *key, const char *json);
@@ -507,9 +511,13 @@ typedef struct {
   const char *schema; /* JSON */
 } warren_product;
 
+/* Something that an agent can do, by a name that others look for. */
 typedef struct {
   const char *name;
   const char *description;
+  warren_strings tasks;    /* names of the tasks that it carries out */
+  warren_strings consumes; /* types of events that ask for it, of those in `handles` */
+  warren_strings produces; /* types of events that answer, of those in `produces` */
 } warren_capability;
 
 /* What an agent is. The manifest and the dispatch come from it; what is 0 or NULL is left to the host. */
@@ -518,6 +526,9 @@ typedef struct warren_agent {
   warren_agent_kind kind;
   const char *description;
   const char *version;
+  const char *category; /* a shelf to find it on */
+  warren_strings tags;  /* words to find it by */
+  const char *owner;    /* a team, a person */
   warren_subscription handles[WARREN_ENTRIES_MAX];
   warren_product produces[WARREN_ENTRIES_MAX];
   warren_capability capabilities[WARREN_ENTRIES_MAX];

@@ -77,6 +77,12 @@ type EventType struct {
 type Capability struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
+	// Tasks are the names of the tasks that it carries out.
+	Tasks []string `json:"tasks,omitempty"`
+	// Consumes are the types of the events that ask for it, of those that the agent handles.
+	Consumes []string `json:"consumes,omitempty"`
+	// Produces are the types of the events that answer, of those that the agent publishes.
+	Produces []string `json:"produces,omitempty"`
 }
 
 // Settings say how turns are run; what is 0 is left to the host.
@@ -96,7 +102,11 @@ type Agent struct {
 	Kind        Kind
 	Description string
 	Version     string
-	Handlers    []Handler
+	// Category is a shelf to find it on, Tags are words to find it by, Owner is a team or a person.
+	Category string
+	Tags     []string
+	Owner    string
+	Handlers []Handler
 	// Produces lists what it publishes and asks for the grant to.
 	Produces     []EventType
 	Capabilities []Capability
@@ -158,6 +168,9 @@ func (a *Agent) Manifest() string {
 		Kind          Kind         `json:"kind"`
 		Description   string       `json:"description"`
 		Version       string       `json:"version,omitempty"`
+		Category      string       `json:"category,omitempty"`
+		Tags          []string     `json:"tags,omitempty"`
+		Owner         string       `json:"owner,omitempty"`
 		Capabilities  []Capability `json:"capabilities,omitempty"`
 		Subscriptions []EventType  `json:"subscriptions"`
 		Produces      []EventType  `json:"produces,omitempty"`
@@ -165,7 +178,8 @@ func (a *Agent) Manifest() string {
 		Settings      Settings     `json:"settings"`
 	}
 	out := manifest{
-		Name: a.Name, Kind: a.Kind, Description: a.Description, Version: a.Version, Capabilities: a.Capabilities,
+		Name: a.Name, Kind: a.Kind, Description: a.Description, Version: a.Version, Category: a.Category, Tags: a.Tags,
+		Owner: a.Owner, Capabilities: a.Capabilities,
 		Subscriptions: []EventType{}, Grants: a.WantedGrants(), Settings: a.Settings,
 	}
 	if out.Kind == "" {

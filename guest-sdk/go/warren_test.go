@@ -23,6 +23,13 @@ type counted struct {
 var counter = warren.Agent{
 	Name:        "counter",
 	Description: "Counts \"pages\" & more.",
+	Category:    "statistics",
+	Tags:        []string{"web"},
+	Owner:       "office",
+	Capabilities: []warren.Capability{
+		{Name: "count", Description: "Counts.", Tasks: []string{"count"}, Consumes: []string{"page.seen"}, Produces: []string{"page.answered"}},
+		{Name: "more"},
+	},
 	Handlers: []warren.Handler{
 		warren.Answer("page.seen", "page.answered", count).Describe("A page was seen.", json.RawMessage(`{"type":"object"}`)),
 		warren.HandleOn(warren.BusinessFacts, "fact.told", remember),
@@ -72,6 +79,8 @@ func see(page string) *warren.Incoming { return warrentest.Request("page.seen", 
 
 func TestTheManifestFollowsTheDeclaration(t *testing.T) {
 	expect := `{"name":"counter","kind":"agent","description":"Counts \"pages\" & more.",` +
+		`"category":"statistics","tags":["web"],"owner":"office","capabilities":[{"name":"count","description":"Counts.",` +
+		`"tasks":["count"],"consumes":["page.seen"],"produces":["page.answered"]},{"name":"more","description":""}],` +
 		`"subscriptions":[{"topic":"action-requests","type":"page.seen","description":"A page was seen.","schema":{"type":"object"}},` +
 		`{"topic":"business-facts","type":"fact.told"},{"topic":"action-requests","type":"all.called"}],` +
 		`"produces":[{"topic":"action-results","type":"page.answered"},{"topic":"business-facts","type":"page.counted"}],` +
@@ -138,7 +147,7 @@ func TestWhatGoesWrongIsTold(t *testing.T) {
 	check(warrentest.Event(warren.PlanEvents, "page.seen", seen{}), warren.OutcomeReject,
 		"`counter` has no handler for `page.seen` on plan-events")
 	check(warrentest.Request("all.called", nil), warren.OutcomeFail,
-		"panicked: runtime error: index out of range [7] with length 0 at warren_test.go:68")
+		"panicked: runtime error: index out of range [7] with length 0 at warren_test.go:75")
 	check(warrentest.Event(warren.BusinessFacts, "fact.told", "a whale is large"), warren.OutcomeFail,
 		"denied: it takes the grant episodes:write")
 }

@@ -16,6 +16,30 @@ static const char *manifest_event(warren_topic topic, const char *type, const ch
   return warren_text("{%s}", event);
 }
 
+static const char *manifest_texts(warren_strings texts) {
+  const char *list = NULL;
+  for (size_t i = 0; i < texts.count; i++) list = joined(list, warren_jsonf("%s", texts.items[i]));
+  return list;
+}
+
+/* A member that is a list of texts, with a comma before it; nothing of an empty list. */
+static const char *manifest_list(const char *name, warren_strings texts) {
+  return texts.count ? warren_jsonf(",%s:[%p]", name, manifest_texts(texts)) : "";
+}
+
+static const char *manifest_capability(const warren_capability *it) {
+  const char *lists = warren_text("%s%s%s", manifest_list("tasks", it->tasks), manifest_list("consumes", it->consumes),
+                                  manifest_list("produces", it->produces));
+  return warren_jsonf("{'name':%s,'description':%s%p}", it->name, it->description ? it->description : "", lists);
+}
+
+/* What it is found by, with a comma before each; what is not said is left out. */
+static const char *manifest_found_by(const warren_agent *agent) {
+  const char *category = agent->category ? warren_jsonf(",'category':%s", agent->category) : "";
+  const char *owner = agent->owner ? warren_jsonf(",'owner':%s", agent->owner) : "";
+  return warren_text("%s%s%s", category, manifest_list("tags", agent->tags), owner);
+}
+
 static const char *manifest_grants(unsigned grants) {
   static const char *const names[] = {
       "events:publish",  "events:call",   "registry:read",  "working:read",    "working:write",    "knowledge:read",
@@ -50,15 +74,13 @@ const char *warren_manifest(const warren_agent *agent) {
     grants |= WARREN_GRANT_PUBLISH;
   }
   for (size_t i = 0; i < WARREN_ENTRIES_MAX && agent->capabilities[i].name; i++) {
-    const warren_capability *it = &agent->capabilities[i];
-    const char *description = it->description ? it->description : "";
-    capabilities = joined(capabilities, warren_jsonf("{'name':%s,'description':%s}", it->name, description));
+    capabilities = joined(capabilities, manifest_capability(&agent->capabilities[i]));
   }
   return warren_jsonf(
-      "{'name':%s,'kind':%s,'description':%s,'version':%s,'capabilities':[%p],'subscriptions':[%p],'produces':[%p],"
+      "{'name':%s,'kind':%s,'description':%s,'version':%s%p,'capabilities':[%p],'subscriptions':[%p],'produces':[%p],"
       "'grants':[%p],'settings':{%p}}",
       agent->name, kinds[agent->kind & 3], agent->description ? agent->description : "", agent->version,
-      capabilities ? capabilities : "", handles ? handles : "", produces ? produces : "", manifest_grants(grants),
+      manifest_found_by(agent), capabilities ? capabilities : "", handles ? handles : "", produces ? produces : "", manifest_grants(grants),
       manifest_settings(agent));
 }
 

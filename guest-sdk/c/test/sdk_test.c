@@ -102,7 +102,12 @@ static const warren_agent agent = {
     .handles = {{WARREN_BUSINESS_FACTS, "page.seen", count},
                 {WARREN_BUSINESS_FACTS, "fact.told", remember, .schema = "{\"type\":\"string\"}"}},
     .produces = {{WARREN_BUSINESS_FACTS, "page.counted"}},
-    .capabilities = {{"count"}},
+    .category = "statistics",
+    .tags = WARREN_STRINGS("web", "pages"),
+    .owner = "office",
+    .capabilities = {{"count"},
+                     {"tell", "Tells \"how many\".", WARREN_STRINGS("tell"), WARREN_STRINGS("page.seen", "fact.told"),
+                      WARREN_STRINGS("page.counted")}},
     .grants = WARREN_GRANT_WORKING | WARREN_GRANT_KNOWLEDGE,
     .attempts = 2,
 };
@@ -116,7 +121,10 @@ static const warren_turn *see(const char *json, const char *reply_type) {
 static void the_manifest_follows_the_declaration(void) {
   check_text(warren_manifest(&agent),
              "{\"name\":\"counter\",\"kind\":\"agent\",\"description\":\"Counts \\\"pages\\\".\",\"version\":null,"
-             "\"capabilities\":[{\"name\":\"count\",\"description\":\"\"}],"
+             "\"category\":\"statistics\",\"tags\":[\"web\",\"pages\"],\"owner\":\"office\","
+             "\"capabilities\":[{\"name\":\"count\",\"description\":\"\"},"
+             "{\"name\":\"tell\",\"description\":\"Tells \\\"how many\\\".\",\"tasks\":[\"tell\"],"
+             "\"consumes\":[\"page.seen\",\"fact.told\"],\"produces\":[\"page.counted\"]}],"
              "\"subscriptions\":[{\"topic\":\"business-facts\",\"type\":\"page.seen\"},"
              "{\"topic\":\"business-facts\",\"type\":\"fact.told\",\"schema\":{\"type\":\"string\"}}],"
              "\"produces\":[{\"topic\":\"business-facts\",\"type\":\"page.counted\"}],"
