@@ -1,4 +1,4 @@
-//! Floors of the disk: one flush, and SQLite with a flush a commit.
+//! The floor of the disk: one flush.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -21,35 +21,4 @@ pub(crate) fn flushes_us(dir: &Path, count: usize) -> Result<Vec<f64>> {
         times.push(begun.elapsed().as_secs_f64() * 1e6);
     }
     Ok(times)
-}
-
-/// Rows a second into one SQLite table with WAL and FULL, in batches, for about `seconds`.
-pub(crate) fn sqlite_rows_per_s(dir: &Path, batch: usize, seconds: f64) -> Result<f64> {
-    let conn = rusqlite::Connection::open(dir.join("floor.db"))?;
-    conn.pragma_update(None, "journal_mode", "WAL")?;
-    conn.pragma_update(None, "synchronous", "FULL")?;
-    conn.execute_batch(
-        "CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, name TEXT UNIQUE, body TEXT)",
-    )?;
-    let body = "x".repeat(256);
-    let begun = Instant::now();
-    let mut rows = 0_usize;
-    while begun.elapsed().as_secs_f64() < seconds {
-        conn.execute_batch("BEGIN IMMEDIATE")?;
-        let mut insert = conn.prepare_cached("INSERT INTO t(name, body) VALUES (?1, ?2)")?;
-        for _ in 0..batch {
-            rows += 1;
-            insert.execute((
-                format!(
-                    "{:p}-{rows}-{}",
-                    &raw const conn,
-                    begun.elapsed().as_nanos()
-                ),
-                &body,
-            ))?;
-        }
-        drop(insert);
-        conn.execute_batch("COMMIT")?;
-    }
-    Ok(rows as f64 / begun.elapsed().as_secs_f64())
 }

@@ -26,8 +26,10 @@ struct Nothing;
 impl types::Host for Nothing {}
 
 impl working::Host for Nothing {
-    async fn get(&mut self, _: String) -> wasmtime::Result<Result<Option<String>, types::Error>> {
-        Ok(Ok(None))
+    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, types::Error>> {
+        Ok(Ok(
+            (key == TEXT_KEY).then(|| format!("\"{}\"", "x".repeat(100)))
+        ))
     }
     async fn put(
         &mut self,
@@ -63,6 +65,9 @@ impl working::Host for Nothing {
         Ok(Ok(1))
     }
 }
+
+/// The key whose value is a string of 100 bytes. All others have none.
+pub(crate) const TEXT_KEY: &str = "text";
 
 impl events::Host for Nothing {
     async fn publish(&mut self, _: types::Draft) -> wasmtime::Result<Result<String, types::Error>> {
@@ -115,39 +120,36 @@ pub(crate) struct Bare {
 impl Bare {
     /// Compile and link `module`, a core module with component metadata.
     pub(crate) fn new(module: &[u8]) -> Result<Self> {
-        let component = wit_component::ComponentEncoder::default()
-            .module(module)
-            .and_then(|mut encoder| encoder.encode())
-            .map_err(|e| anyhow!("{e:#}"))?;
-        let compiled = ::warren::sandbox::engine::compile_engine()?
-            .precompile_component(&component)
-            .map_err(|e| anyhow!("{e:#}"))?;
-        let engine =
-            ::warren::sandbox::engine::run_engine(&::warren::sandbox::SandboxLimits::default())?;
-        #[expect(unsafe_code, reason = "the bytes were compiled three lines above")]
-        // SAFETY: `compiled` is what this process just made with the same settings.
-        let component =
-            unsafe { Component::deserialize(&engine, compiled) }.map_err(|e| anyhow!("{e:#}"))?;
-        let mut linker: Linker<Nothing> = Linker::new(&engine);
-        working::add_to_linker::<_, HasSelf<Nothing>>(&mut linker, |n| n)
-            .map_err(|e| anyhow!("{e:#}"))?;
-        events::add_to_linker::<_, HasSelf<Nothing>>(&mut linker, |n| n)
-            .map_err(|e| anyhow!("{e:#}"))?;
-        log::add_to_linker::<_, HasSelf<Nothing>>(&mut linker, |n| n)
-            .map_err(|e| anyhow!("{e:#}"))?;
-        linker.allow_shadowing(true);
-        linker
-            .define_unknown_imports_as_traps(&component)
-            .map_err(|e| anyhow!("{e:#}"))?;
-        let pre = linker
-            .instantiate_pre(&component)
-            .and_then(AgentPre::new)
-            .map_err(|e| anyhow!("{e:#}"))?;
-        Ok(Self { engine, pre })
+        Self::of(&run_engine()?, &compiled(module)?)
     }
 
-    /// One turn in a fresh store.
+    /// Load and link what [`compiled`] made.
+    pub(crate) fn of(engine: &Engine, compiled: &Compiled) -> Result<Self> {
+        #[expect(unsafe_code, reason = "only this process makes a `Compiled`")]
+        // SAFETY: the bytes are what this process made with the same settings, see `compiled`.
+        let component = unsafe { Component::deserialize(engine, &compiled.0) };
+        let component = component.map_err(|e| anyhow!("{e:#}"))?;
+        Ok(Self {
+            engine: engine.clone(),
+            pre: link(engine, &component).map_err(|e| anyhow!("{e:#}"))?,
+        })
+    }
+
+    /// One turn of the benchmarks' agent in a fresh store.
     pub(crate) async fn turn(&self, n: u64) -> Result<()> {
+        let text = "0123456789abcdef".repeat(12);
+        let data = serde_json::json!({ "n": n, "text": text });
+        self.handle("bench.run", Some(format!("key-{}", n % 1_000)), &data)
+            .await
+    }
+
+    /// One turn of any agent in a fresh store.
+    pub(crate) async fn handle(
+        &self,
+        event_type: &str,
+        subject: Option<String>,
+        data: &serde_json::Value,
+    ) -> Result<()> {
         let mut store = Store::new(&self.engine, Nothing);
         store.set_epoch_deadline(u64::MAX / 2);
         let agent = self
@@ -155,7 +157,7 @@ impl Bare {
             .instantiate_async(&mut store)
             .await
             .map_err(|e| anyhow!("{e:#}"))?;
-        let event = bare_event(n);
+        let event = bare_event(event_type, subject, data);
         let handled = agent
             .call_handle(&mut store, &event)
             .await
@@ -164,16 +166,46 @@ impl Bare {
     }
 }
 
-fn bare_event(n: u64) -> types::Event {
-    let text = "0123456789abcdef".repeat(12);
+/// Machine code that this process made.
+pub(crate) struct Compiled(Vec<u8>);
+
+/// Componentise and compile `module`.
+pub(crate) fn compiled(module: &[u8]) -> Result<Compiled> {
+    let component = wit_component::ComponentEncoder::default()
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|e| anyhow!("{e:#}"))?;
+    let code = ::warren::sandbox::engine::compile_engine()?
+        .precompile_component(&component)
+        .map_err(|e| anyhow!("{e:#}"))?;
+    Ok(Compiled(code))
+}
+
+/// The engine that the host runs guests on.
+pub(crate) fn run_engine() -> Result<Engine> {
+    let limits = ::warren::sandbox::SandboxLimits::default();
+    Ok(::warren::sandbox::engine::run_engine(&limits)?)
+}
+
+fn link(engine: &Engine, component: &Component) -> wasmtime::Result<AgentPre<Nothing>> {
+    let mut linker: Linker<Nothing> = Linker::new(engine);
+    working::add_to_linker::<_, HasSelf<Nothing>>(&mut linker, |n| n)?;
+    events::add_to_linker::<_, HasSelf<Nothing>>(&mut linker, |n| n)?;
+    log::add_to_linker::<_, HasSelf<Nothing>>(&mut linker, |n| n)?;
+    linker.allow_shadowing(true);
+    linker.define_unknown_imports_as_traps(component)?;
+    linker.instantiate_pre(component).and_then(AgentPre::new)
+}
+
+fn bare_event(event_type: &str, subject: Option<String>, data: &serde_json::Value) -> types::Event {
     types::Event {
         id: "evt_0123456789abcdef0123456789abcdef".into(),
         source: "client/bench".into(),
-        event_type: "bench.run".into(),
+        event_type: event_type.into(),
         topic: "business-facts".into(),
         time: "2026-01-01T00:00:00.000Z".into(),
-        subject: Some(format!("key-{}", n % 1_000)),
-        data: serde_json::json!({ "n": n, "text": text }).to_string(),
+        subject,
+        data: data.to_string(),
         schema: None,
         correlation: "evt_0123456789abcdef0123456789abcdef".into(),
         trace: "evt_0123456789abcdef0123456789abcdef".into(),

@@ -19,6 +19,7 @@ mod host;
 mod http;
 mod machine;
 mod memory;
+mod prototype;
 mod quality;
 mod sample;
 mod sandbox;
@@ -30,7 +31,7 @@ use table::Row;
 /// A group of rows: its name on the command line and what measures it.
 type Group = (&'static str, fn() -> Result<Vec<Row>>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("sandbox", sandbox::rows),
     ("cold", cold::rows),
     ("durable", durable::rows),
@@ -39,6 +40,7 @@ const GROUPS: [Group; 9] = [
     ("memory", memory::rows),
     ("backlog", backlog::rows),
     ("quality", quality::rows),
+    ("remember", search::remember_rows),
     ("search", search::rows),
 ];
 

@@ -46,6 +46,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
             unit: "KiB anonymous",
             floor: None,
             floor_is: "85 KiB measured apart",
+            floor_then: None,
             ours: Sample::of(ours),
             must: Some(200.0),
             better: Better::Lower,

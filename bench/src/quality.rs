@@ -77,6 +77,7 @@ fn row(name: String, scores: &[f64]) -> Row {
         unit: "mean",
         floor: None,
         floor_is: "–",
+        floor_then: None,
         ours: Sample {
             median: mean,
             min: scores.iter().copied().fold(1.0, f64::min),

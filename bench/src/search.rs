@@ -20,8 +20,8 @@ use warren::id::{KeyName, TenantName};
 use warren::identity::{AdminStore, Tenant, TenantScope};
 use warren::memory::embed::{Embedder, Offline};
 use warren::memory::{
-    KnowledgeKeeper, KnowledgeQuery, KnowledgeRecord, KnowledgeStore, NewEntry, SearchMode, Stamp,
-    Visibility, fresh_id,
+    KnowledgeKeeper, KnowledgeQuery, KnowledgeRecord, KnowledgeStore, NOISE_COSINE, NewEntry,
+    SearchMode, Stamp, Visibility, fresh_id,
 };
 use warren::store::sqlite::{SqliteSettings, SqliteStore};
 use warren_vectors::{Index, Query};
@@ -32,9 +32,13 @@ use crate::table::{Better, Row};
 
 mod corpus;
 
-/// Entries of a tenant, and what a search by vector must take at most, in microseconds.
-const SIZES: [(usize, Option<f64>); 3] =
-    [(1_000, Some(100.0)), (10_000, None), (100_000, Some(600.0))];
+/// Entries of a tenant, what the nearest ten must take at most, and a scan on the machine that this was written
+/// for, in microseconds.
+const SIZES: [(usize, Option<f64>, f64); 3] = [
+    (1_000, Some(100.0), 20.0),
+    (10_000, None, 200.0),
+    (100_000, Some(600.0), 4_000.0),
+];
 /// What a hybrid search must take at most at the largest size, in microseconds.
 const HYBRID_MUST: f64 = 3_000.0;
 /// Searches of a round.
@@ -59,11 +63,15 @@ const LINKING_MAX: Duration = Duration::from_mins(10);
 pub(crate) fn rows() -> Result<Vec<Row>> {
     let runtime = runtime()?;
     let mut rows = Vec::new();
-    for (entries, must) in SIZES {
-        rows.extend(runtime.block_on(of_size(entries, must))?);
+    for (entries, must, scan_then) in SIZES {
+        rows.extend(runtime.block_on(of_size(entries, must, scan_then))?);
     }
-    rows.push(runtime.block_on(remembering())?);
     Ok(rows)
+}
+
+/// Rows of remembering.
+pub(crate) fn remember_rows() -> Result<Vec<Row>> {
+    Ok(vec![runtime()?.block_on(remembering())?])
 }
 
 /// A store with one tenant.
@@ -154,7 +162,7 @@ impl Bench {
         Ok(Sample::of(rounds))
     }
 
-    /// How much of the nearest ten is found, a mean over questions.
+    /// How much is found of the nearest ten that are near at all, a mean over the questions that have such.
     async fn recall(&self, entries: usize, every: usize, tag: Option<&str>) -> Result<Sample> {
         let vectors: Vec<_> = (0..entries)
             .step_by(every)
@@ -168,8 +176,12 @@ impl Bench {
                 .iter()
                 .map(|(number, vector)| (wanted.cosine(vector), *number))
                 .collect();
+            exact.retain(|(cosine, _)| *cosine > NOISE_COSINE);
             exact.sort_by(|a, b| b.0.total_cmp(&a.0));
             exact.truncate(HITS);
+            if exact.is_empty() {
+                continue;
+            }
             let query = KnowledgeQuery {
                 tags: tag.map(str::to_owned).into_iter().collect(),
                 ..query(SearchMode::Vector, text)
@@ -178,6 +190,7 @@ impl Bench {
             let both = exact.iter().filter(|(_, number)| found.contains(number));
             shares.push(both.count() as f64 / exact.len() as f64);
         }
+        ensure!(!shares.is_empty(), "no question has an entry near it");
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
         Ok(Sample {
             median: mean,
@@ -229,17 +242,18 @@ fn keeper_ticks() -> Result<u64> {
     Ok(ticks)
 }
 
-async fn of_size(entries: usize, must: Option<f64>) -> Result<Vec<Row>> {
+async fn of_size(entries: usize, must: Option<f64>, scan_then: f64) -> Result<Vec<Row>> {
     let bench = Bench::open(Arc::new(corpus::Named::new())).await?;
     bench.fill(entries).await?;
     bench.settle(entries).await?;
     let (scan, graph) = in_memory(entries);
-    let largest = SIZES.last().is_some_and(|(size, _)| *size == entries);
+    let largest = SIZES.last().is_some_and(|(size, _, _)| *size == entries);
     let time = |what: &str, ours: Sample, must: Option<f64>| Row {
         name: format!("{what}, {entries} entries, p50"),
         unit: "us",
         floor: Some(scan.clone()),
         floor_is: "exact scan of the vectors in memory",
+        floor_then: Some(scan_then),
         ours,
         must,
         better: Better::Lower,
@@ -260,6 +274,7 @@ async fn of_size(entries: usize, must: Option<f64>) -> Result<Vec<Row>> {
             unit: "mean",
             floor: None,
             floor_is: "–",
+            floor_then: None,
             ours: recall,
             must: Some(0.95),
             better: Better::Higher,
@@ -335,6 +350,7 @@ async fn remembering() -> Result<Row> {
         unit: "entries/s",
         floor: None,
         floor_is: "–",
+        floor_then: None,
         ours: Sample::of(rounds),
         must: Some(5_000.0),
         better: Better::Higher,

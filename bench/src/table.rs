@@ -27,6 +27,8 @@ pub(crate) struct Row {
     pub(crate) floor: Option<Sample>,
     /// What the floor is.
     pub(crate) floor_is: &'static str,
+    /// The same floor on the machine that `must` was written for, to carry it over to this one.
+    pub(crate) floor_then: Option<f64>,
     /// Ours.
     pub(crate) ours: Sample,
     /// What ours must reach.
@@ -36,12 +38,27 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Whether ours reaches what it must.
-    pub(crate) fn reached(&self) -> Option<bool> {
-        self.must.map(|must| match self.better {
+    /// What ours must reach on this machine: as far from its floor as `must` was from that one's.
+    pub(crate) fn must_here(&self) -> Option<f64> {
+        let floor = self.floor.as_ref()?;
+        Some(self.must? * floor.median / self.floor_then?)
+    }
+
+    /// Whether ours is as good as `must`, either of the two.
+    fn reaches(&self, must: f64) -> bool {
+        match self.better {
             Better::Higher => self.ours.median >= must,
             Better::Lower => self.ours.median <= must,
-        })
+        }
+    }
+
+    fn reached(&self) -> &'static str {
+        match (self.must, self.must_here()) {
+            (Some(must), _) if self.reaches(must) => "yes",
+            (_, Some(here)) if self.reaches(here) => "yes, here",
+            (Some(_), _) => "NO",
+            (None, _) => "",
+        }
     }
 
     /// One line, as soon as it is measured.
@@ -60,36 +77,35 @@ impl Row {
 /// The table as Markdown.
 pub(crate) fn render(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| what | unit | floor | the floor is | ours [min..max] | must | reached |\n\
-         |---|---|---:|---|---:|---:|---|\n",
+        "| what | unit | floor | the floor is | ours [min..max] | must | must here | reached |\n\
+         |---|---|---:|---|---:|---:|---:|---|\n",
     );
     for row in rows {
-        let floor = row
-            .floor
-            .as_ref()
-            .map_or("–".to_owned(), |floor| short(floor.median));
-        let must = row.must.map_or("–".to_owned(), |must| {
-            let sign = if row.better == Better::Higher {
-                "≥"
-            } else {
-                "≤"
-            };
-            format!("{sign} {}", short(must))
-        });
-        let reached = match row.reached() {
-            Some(true) => "yes",
-            Some(false) => "NO",
-            None => "",
+        let absent = || "–".to_owned();
+        let floor = row.floor.as_ref();
+        let floor = floor.map_or_else(absent, |floor| short(floor.median));
+        let sign = match row.better {
+            Better::Higher => "≥",
+            Better::Lower => "≤",
         };
+        let bound =
+            |must: Option<f64>| must.map_or_else(absent, |must| format!("{sign} {}", short(must)));
+        let (must, here) = (bound(row.must), bound(row.must_here()));
         let Sample { median, min, max } = &row.ours;
         let ours = format!("{} [{}..{}]", short(*median), short(*min), short(*max));
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {floor} | {} | {ours} | {must} | {reached} |",
-            row.name, row.unit, row.floor_is
+            "| {} | {} | {floor} | {} | {ours} | {must} | {here} | {} |",
+            row.name,
+            row.unit,
+            row.floor_is,
+            row.reached()
         );
     }
+    text.push_str(
+        "\n`must` was written for a machine whose floor is known; `must here` is as far from this machine's floor.\n",
+    );
     text
 }
 

@@ -26,9 +26,9 @@ pub use erase::{Erased, Eraser};
 pub use knowledge::{
     Chunk, DERIVED_FROM_MAX, Found, Hit, IMPORT_RECORDS_MAX, Imported, KNOWLEDGE_ENTRIES_MAX,
     KnowledgeFilter, KnowledgeItem, KnowledgeKeeper, KnowledgeQuery, KnowledgeRecord,
-    KnowledgeStore, KnowledgeWrite, LIST_LIMIT_MAX, NewEntry, PageOf, Part, Place, Provenance,
-    QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Shortfall, Stamp, Validity,
-    Visibility, Why,
+    KnowledgeStore, KnowledgeWrite, LIST_LIMIT_MAX, NOISE_COSINE, NewEntry, PageOf, Part, Place,
+    Provenance, QUERY_BYTES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Shortfall, Stamp,
+    Validity, Visibility, Why,
 };
 pub use procedures::{
     MATCH_LIMIT_MAX, NewProcedure, PROCEDURE_HISTORY_MAX, PROCEDURE_NAME_BYTES_MAX,

@@ -25,8 +25,8 @@ use crate::error::Result;
 use crate::identity::TenantScope;
 use crate::memory::embed::Embedding;
 use crate::memory::{
-    Found, Hit, KnowledgeItem, KnowledgeQuery, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode,
-    Shortfall,
+    Found, Hit, KnowledgeItem, KnowledgeQuery, NOISE_COSINE, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX,
+    SearchMode, Shortfall,
 };
 
 mod allowed;
@@ -46,9 +46,6 @@ use ranks::{Scored, best_first, together};
 const USUAL_DEPTH: usize = 64;
 /// How deep each list is fused for pages further on: all that any page can show.
 const DEPTH: usize = (SEARCH_OFFSET_MAX + SEARCH_LIMIT_MAX) as usize;
-/// Cosines up to here are the embedder's collisions: of pairs of unrelated texts, 19 in 20 stay under
-/// 0.125 (measured over random words).
-const NOISE_COSINE: f32 = 0.1;
 /// How often a search is begun anew because entries that it found changed under it. After that the rows
 /// alone are asked, at one moment.
 const ATTEMPTS_MAX: u32 = 3;
