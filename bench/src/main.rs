@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
 use anyhow::{Context, Result};
+use tikv_jemallocator::Jemalloc;
 
 mod backlog;
 mod cold;
@@ -27,6 +28,10 @@ mod search;
 mod table;
 
 use table::Row;
+
+/// As in `warren`, or it would not be measured as it runs.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// A group of rows: its name on the command line and what measures it.
 type Group = (&'static str, fn() -> Result<Vec<Row>>);
