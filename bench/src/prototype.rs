@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 use warren::store::sqlite::SqliteSettings;
 
 use crate::floor::Bare;
@@ -45,7 +46,8 @@ pub(crate) async fn turns_per_s(dir: &Path, databases: usize, publishers: u64) -
         for database in (thread..databases).step_by(threads) {
             files.push(open(&dir.join(format!("prototype-{database}.db")))?);
         }
-        let (queue, asked) = mpsc::channel::<Asked>();
+        // Each publisher waits for its answer before it asks again, so that it never waits for room.
+        let (queue, asked) = mpsc::sync_channel::<Asked>(publishers as usize);
         queues.push(queue);
         writers.push(std::thread::spawn(move || write(&files, &asked)));
     }
@@ -54,11 +56,12 @@ pub(crate) async fn turns_per_s(dir: &Path, databases: usize, publishers: u64) -
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicU64::new(0)),
     );
+    let tracker = TaskTracker::new();
     let tasks: Vec<_> = (0..publishers)
         .map(|publisher| {
             let (bare, queues) = (Arc::clone(&bare), queues.clone());
             let (stop, turns) = (Arc::clone(&stop), Arc::clone(&turns));
-            tokio::spawn(async move {
+            tracker.spawn(async move {
                 let mut n = publisher;
                 while !stop.load(Ordering::Relaxed) {
                     let database = n as usize % databases;
@@ -92,7 +95,7 @@ pub(crate) async fn turns_per_s(dir: &Path, databases: usize, publishers: u64) -
     Ok(Sample::of(rounds))
 }
 
-async fn ask(queue: &mpsc::Sender<Asked>, database: usize, job: Job) -> Result<()> {
+async fn ask(queue: &mpsc::SyncSender<Asked>, database: usize, job: Job) -> Result<()> {
     let (done, answered) = oneshot::channel();
     queue
         .send((database, job, done))

@@ -78,14 +78,14 @@ async fn host_call_row(bench: &BenchHost, scope: &TenantScope) -> Result<Row> {
     let bare = floor::Bare::new(&guests::bytes("probe")?)?;
     let (mut floors, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let (mut bare_us, mut our_us) = ([0.0; 2], [0.0; 2]);
-        for (slot, times) in [0, CALLS_A_TURN].into_iter().enumerate() {
+        let (mut bare_us, mut our_us) = (Vec::new(), Vec::new());
+        for times in [0, CALLS_A_TURN] {
             let script = text_script(times);
             let begun = cpu_now();
             for _ in 0..TURNS_OF_CALLS {
                 bare.handle("probe.run", None, &script).await?;
             }
-            bare_us[slot] = us_each(cpu_since(begun), TURNS_OF_CALLS);
+            bare_us.push(us_each(cpu_since(begun), TURNS_OF_CALLS));
             let begun = cpu_now();
             for _ in 0..TURNS_OF_CALLS {
                 let mut event = event(scope, &*bench.host.app.clock, 0)?;
@@ -93,11 +93,10 @@ async fn host_call_row(bench: &BenchHost, scope: &TenantScope) -> Result<Row> {
                 event.data = warren::events::Json::from_value("data", &script)?;
                 run(bench, scope, &agent, event).await?;
             }
-            our_us[slot] = us_each(cpu_since(begun), TURNS_OF_CALLS);
+            our_us.push(us_each(cpu_since(begun), TURNS_OF_CALLS));
         }
-        let per_call = |[empty, full]: [f64; 2]| (full - empty) / CALLS_A_TURN as f64;
-        floors.push(per_call(bare_us));
-        ours.push(per_call(our_us));
+        floors.push(per_call(&bare_us)?);
+        ours.push(per_call(&our_us)?);
     }
     let floor = Sample::of(floors);
     Ok(Row {
@@ -110,6 +109,14 @@ async fn host_call_row(bench: &BenchHost, scope: &TenantScope) -> Result<Row> {
         ours: Sample::of(ours),
         better: Better::Lower,
     })
+}
+
+/// Out of the times of a turn without calls and of one with them.
+fn per_call(times: &[f64]) -> Result<f64> {
+    let [empty, full] = times else {
+        anyhow::bail!("{} times", times.len());
+    };
+    Ok((full - empty) / CALLS_A_TURN as f64)
 }
 
 /// A value, and a turn that reads it so often.
