@@ -18,6 +18,7 @@ mod floor;
 mod guests;
 mod host;
 mod http;
+mod languages;
 mod machine;
 mod memory;
 mod prototype;
@@ -36,7 +37,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// A group of rows: its name on the command line and what measures it.
 type Group = (&'static str, fn() -> Result<Vec<Row>>);
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("sandbox", sandbox::rows),
     ("cold", cold::rows),
     ("durable", durable::rows),
@@ -47,6 +48,7 @@ const GROUPS: [Group; 10] = [
     ("quality", quality::rows),
     ("remember", search::remember_rows),
     ("search", search::rows),
+    ("languages", languages::rows),
 ];
 
 fn main() -> Result<()> {
