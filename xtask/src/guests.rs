@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{paths, setup, shell, toolchain::Toolchain};
+use crate::toolchain::{TARGETS, Toolchain};
+use crate::{paths, setup, shell};
 
 mod manifest;
 
@@ -54,6 +55,21 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     guests
         .iter()
         .try_for_each(|guest| collect(guest, &build_dir, &out))
+}
+
+/// Builds a guest anew and what else is not up to date; its dependencies stay as they are.
+pub(crate) fn again(name: &str) -> Result<()> {
+    let toolchain = setup::run()?;
+    for target in TARGETS {
+        let mut cargo = toolchain.cargo();
+        cargo
+            .current_dir(paths::root())
+            .args(["clean", "--quiet", "--profile", "guest"])
+            .args(["--target", target, "--package", name, "--target-dir"])
+            .arg(paths::target().join("guest-build"));
+        shell::loud(&mut cargo)?;
+    }
+    run(&[])
 }
 
 fn find(root: &Path) -> Result<Vec<Guest>> {

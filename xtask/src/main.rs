@@ -12,10 +12,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+mod apt;
 mod attacks;
 mod bench;
 mod bindings;
-mod conformance;
 mod demo;
 mod deny;
 mod guests;
@@ -32,14 +32,12 @@ cargo xtask <command>
   demo [ARGS...]      setup, guests, the host, then two tenants at work; --keep leaves the host running
   setup               install what guests need (the WebAssembly targets of Rust); does nothing when all is there
   guests [NAME...]    build the guest components to target/guests/<name>.wasm
-  languages           toolchains, tests and components of the agents that are not Rust, held to one specification;
-                      --lang NAME,NAME takes some of them
+  languages           for each language: toolchain, tests of its SDK, its agents held to what is the same for all,
+                      the table; --lang NAME,NAME takes some of them. C and Go are left out where they cannot be had
   test [ARGS...]      setup, guests, languages, documentation tests, then every test; ARGS go to the test runner,
                       and leave out languages and documentation
   bench [ARGS...]     setup, guests, then the benchmark program in release; ARGS go to it
   bindings [--check]  make the bindings that are kept with the SDKs for C and Go anew from wit/
-  conformance [LANGUAGE...]
-                      one suite for every language: build its agent with its own toolchain, run it, print the table
   attacks             setup, guests, then every test that an attack, a fault or a rule names: what came of each, and how
                       long it took; the times are kept in host/tests/it/hostile/README.md
   deny                check bans, licences and sources of all dependencies, and advisories where reachable
@@ -68,7 +66,6 @@ fn run(command: &str, rest: &[String]) -> Result<()> {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "bindings" => bindings::run(rest),
-        "conformance" => conformance::run(rest),
         "attacks" => attacks::run(rest),
         "deny" => deny::run(),
         "help" | "--help" | "-h" => {

@@ -17,6 +17,8 @@ const TICK: Duration = Duration::from_millis(100);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 /// How many lines of a failed command's log are shown.
 const LOG_LINES_MAX: usize = 40;
+/// How the line begins that says where a log is.
+const WHOLE_LOG: &str = "(the whole log:";
 
 /// Runs `command` with its output going straight to the terminal.
 pub(crate) fn loud(command: &mut Command) -> Result<()> {
@@ -74,6 +76,18 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&out.stdout).trim().to_owned())
 }
 
+/// A failure on one line: what failed, and the last that its log says.
+pub(crate) fn gist(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let last = lines.rfind(|line| !line.starts_with(WHOLE_LOG));
+    match last {
+        Some(last) => format!("{first}: {last}"),
+        None => first.to_owned(),
+    }
+}
+
 /// Whether the child succeeded, or `None` when it had to be stopped.
 fn wait(title: &str, child: &mut Child, started: Instant, limit: Duration) -> Result<Option<bool>> {
     let terminal = stderr().is_terminal();
@@ -114,7 +128,7 @@ fn tail(log: &Path) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(LOG_LINES_MAX);
     let end = lines.get(from..).unwrap_or_default().join("\n");
-    format!("{end}\n(the whole log: {})", log.display())
+    format!("{end}\n{WHOLE_LOG} {})", log.display())
 }
 
 fn name(command: &Command) -> String {
@@ -130,4 +144,23 @@ fn line(command: &Command) -> String {
         .chain(args)
         .collect();
     format!("`{}`", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gist_is_what_failed_and_the_last_of_its_log() {
+        let check = |text: &'static str, expect: &str| {
+            let error = anyhow::anyhow!(text).context("in go");
+            assert_eq!(gist(&error), expect);
+        };
+        check("`cc` is missing", "in go: `cc` is missing");
+        check(
+            "pip failed: `pip install x`\nlooking\nERROR: none found\n\n(the whole log: x.log)",
+            "in go: pip failed: `pip install x`: ERROR: none found",
+        );
+        check("empty\n\n(the whole log: x.log)", "in go: empty");
+    }
 }

@@ -4,9 +4,9 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::{guests, languages, paths, shell};
+use crate::{apt, guests, languages, paths, shell};
 
 /// Builds what the tests need and runs them; `args` go to the runner.
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -33,17 +33,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 /// The tests that kill the host at exact system calls need `strace`.
 pub(crate) fn strace() -> Result<()> {
-    if paths::on_path("strace").is_some() {
-        return Ok(());
-    }
-    if paths::on_path("apt-get").is_none() {
-        bail!("the tests need `strace`; install it with the system's package manager");
-    }
-    eprintln!(
-        "installing Debian's package strace, for the tests that kill the host at a system call"
-    );
-    shell::loud(Command::new("apt-get").args(["install", "--yes", "--quiet", "strace"]))
-        .context("install `strace` by hand, with the rights that it takes")
+    apt::program("strace", &["strace"], "killing the host at a system call")
 }
 
 fn runner() -> Command {

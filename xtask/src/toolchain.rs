@@ -40,6 +40,14 @@ impl Toolchain {
         cargo
     }
 
+    /// Where its programs are, if not on the PATH.
+    pub(crate) fn dir(&self) -> Option<PathBuf> {
+        match self {
+            Self::Host { .. } => None,
+            Self::Ours(installed) => installed.rustc().parent().map(Path::to_path_buf),
+        }
+    }
+
     /// Changes whenever everything built by it must be built anew.
     pub(crate) fn fingerprint(&self) -> String {
         match self {

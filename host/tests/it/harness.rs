@@ -110,17 +110,32 @@ impl TestHost {
         grants: GrantSet,
         change: impl FnOnce(&mut Manifest),
     ) {
+        let mut version = self.accept(scope, name, component).await;
+        change(Arc::make_mut(&mut version.manifest));
+        self.deploy(scope, NewVersion { grants, ..version }).await;
+    }
+
+    /// Have a component checked and compiled; nothing is granted yet.
+    pub(crate) async fn accept(
+        &self,
+        scope: &TenantScope,
+        name: &str,
+        component: Vec<u8>,
+    ) -> NewVersion {
         let upload = component.into();
-        let mut accepted = self.host.app.uploads.accept(scope, upload).await.unwrap();
-        change(&mut accepted.manifest);
-        let version = NewVersion {
+        let accepted = self.host.app.uploads.accept(scope, upload).await.unwrap();
+        NewVersion {
             name: AgentName::new(name).unwrap(),
             digest: accepted.digest,
             component_bytes: accepted.component_bytes,
             manifest: Arc::new(accepted.manifest),
-            grants,
+            grants: GrantSet::from_iter([]),
             now: self.host.app.clock.now(),
-        };
+        }
+    }
+
+    /// Deploy what was accepted.
+    pub(crate) async fn deploy(&self, scope: &TenantScope, version: NewVersion) {
         self.host.app.agents.deploy(scope, version).await.unwrap();
         self.host.dispatcher.settle().await;
     }

@@ -10,7 +10,6 @@
 mod api;
 mod backlog;
 mod cli;
-mod conformance;
 mod contract;
 mod contracts;
 mod demo;

@@ -1,14 +1,26 @@
-//! A copy of an example's project below `target/languages`, so that toolchains are installed there.
+//! A copy of an agent's project below `target/languages`, so that toolchains are installed there.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::EXAMPLE;
 use crate::paths;
 
 /// What a build or an editor leaves in a project.
 const PASSED_OVER: [&str; 4] = ["node_modules", "dist", "__pycache__", ".venv"];
+/// How projects name an SDK from their own place; the longer first.
+const SDKS: [&str; 2] = ["../../../../guest-sdk/", "../../../guest-sdk/"];
+
+/// Where an agent's sources are in a language.
+pub(super) fn source(agent: &str, language: &str) -> PathBuf {
+    let example = paths::root().join(EXAMPLE);
+    match agent {
+        "hello" => example.join(language),
+        other => example.join(other).join(language),
+    }
+}
 
 /// Copy what changed. Where a project names an SDK by a path from its own place, the copy names it by a whole one.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -26,10 +38,11 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
         } else if kind.is_dir() {
             copy(&path, &target)?;
         } else {
-            let text = fs::read_to_string(&path)?.replace(
-                "../../../guest-sdk/",
-                &format!("{}/guest-sdk/", paths::root().display()),
-            );
+            let whole = format!("{}/guest-sdk/", paths::root().display());
+            let text = fs::read_to_string(&path)?;
+            let text = SDKS
+                .iter()
+                .fold(text, |text, sdk| text.replace(sdk, &whole));
             write(&target, &text)?;
         }
     }
@@ -44,9 +57,11 @@ pub(super) fn write(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text).with_context(|| format!("writing {}", file.display()))
 }
 
-/// A link to what another link leads to.
-fn link(from: &Path, to: &Path) -> Result<()> {
-    let leads = from.canonicalize()?;
+/// A link to something, or to what another link leads to.
+pub(super) fn link(from: &Path, to: &Path) -> Result<()> {
+    let leads = from
+        .canonicalize()
+        .with_context(|| format!("looking for {}", from.display()))?;
     if fs::read_link(to).is_ok_and(|old| old == leads) {
         return Ok(());
     }
