@@ -6,7 +6,7 @@
 // 3 a tool is missing.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -71,14 +71,22 @@ async function tool(project, name) {
   throw new Stop(EXIT.tool, `${name} is not installed in ${project.dir}`);
 }
 
-/** Its modules would be missed in a turn; better here, with the line. */
-const noNode = {
-  name: "no-node",
-  setup({ onResolve }) {
-    const text = "there is no Node.js in a component: what the host offers is on `ctx`, and `crypto`, `Date` and `console` are there";
-    onResolve({ filter: /^node:/ }, () => ({ errors: [{ text }] }));
-  },
-};
+const NO_NODE =
+  "there is no Node.js in a component: what the host offers is on `ctx`, and `crypto`, `Date` and `console` are there";
+
+/** What cannot be resolved, in words of ours: those of esbuild advise what is of no use in a component. */
+function explained(message) {
+  const [, name] = /^Could not resolve "([^"]+)"/.exec(message.text) ?? [];
+  if (name === undefined || /^[./]/.test(name)) return message;
+  if (isBuiltin(name)) return { ...message, text: `${message.text}: ${NO_NODE}`, notes: [] };
+  const [, of] = /^((?:@[^/]+\/)?[^/]+)/.exec(name);
+  return { ...message, notes: [{ text: `run \`npm install ${of}\` in the project, or put the name right` }] };
+}
+
+async function tell(esbuild, kind, messages) {
+  const told = await esbuild.formatMessages(messages.map(explained), { kind });
+  for (const text of told) console.error(text.trimEnd());
+}
 
 async function bundle(esbuild, project) {
   const agent = JSON.stringify(`./${project.entry}`);
@@ -99,22 +107,22 @@ async function bundle(esbuild, project) {
       charset: "utf8",
       treeShaking: true,
       external: ["warren:*", "wasi:*"],
-      plugins: [noNode],
       // `component` says it in words of ours.
       logOverride: { "import-is-undefined": "silent" },
       // One copy, whether the project has the SDK in a directory of its own or as a link.
       alias: { "warren-agent": join(SDK, "src/index.js") },
       sourcemap: "external",
       outfile: join(OUT, "agent.js"),
-      logLevel: "warning",
+      logLevel: "silent",
     });
+    await tell(esbuild, "warning", built.warnings);
     const [map, code] = [".map", ".js"].map((end) => built.outputFiles.find(({ path }) => path.endsWith(end)).text);
     const runs = runsOf(JSON.parse(map), project);
     return { runs, source: `${code}\nglobalThis[Symbol.for(${JSON.stringify(LINES)})] = ${JSON.stringify(runs)};\n` };
   } catch (error) {
-    // esbuild has told what and where.
-    if (error.errors) throw new Stop(EXIT.sources, "");
-    throw error;
+    if (!error.errors) throw error;
+    await tell(esbuild, "error", error.errors);
+    throw new Stop(EXIT.sources, "");
   }
 }
 

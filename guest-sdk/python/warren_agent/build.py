@@ -95,7 +95,18 @@ def _check_start(directory: Path, module: str) -> None:
     try:
         agent_of(importlib.import_module(module))
     except Exception as error:
-        raise Stop(_SOURCES, f"the agent in {module}.py does not start: {failure_of(error).reason}") from None
+        raise Stop(_SOURCES, f"the agent in {module}.py does not start: {failure_of(error).reason}{_missing(error)}") from None
+
+
+def _missing(error: Exception) -> str:
+    """What to do about a module that is not there."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    name = error.name.split(".")[0]
+    return (
+        f"\nif `{name}` is a package, install it into the project: .venv/bin/pip install {name} (pure Python works; packages with "
+        "native code do not, and there are no sockets: ask the host by `ctx`)"
+    )
 
 
 def _check_syntax(directory: Path) -> None:

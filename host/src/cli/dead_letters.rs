@@ -6,7 +6,7 @@ use super::client::{Client, Request};
 use super::console::Tint;
 use super::failure::{Failure, Result};
 use super::table::Table;
-use super::{Context, text};
+use super::{Context, text, turns};
 
 /// Longest reason in a row, in characters.
 const REASON_CHARS: usize = 60;
@@ -106,7 +106,7 @@ fn list(which: &Which, context: &Context) -> Result<()> {
     let mut table = Table::new(["TIME", "AGENT", "EVENT", "OUTCOME", "TURN", "REASON"]);
     for letter in &page.items {
         let last = &letter.last_attempt;
-        let reason = last.reason.as_deref().unwrap_or_default();
+        let reason = turns::reason(last).unwrap_or_default();
         table.row([
             &letter.time,
             &last.agent,

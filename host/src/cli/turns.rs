@@ -78,7 +78,7 @@ fn table(turns: &[TurnView]) -> Table {
         "STARTED", "AGENT", "EVENT", "OUTCOME", "TRY", "TOOK", "CPU", "TURN", "REASON",
     ]);
     for turn in turns {
-        let reason = turn.reason.as_deref().unwrap_or_default();
+        let reason = reason(turn).unwrap_or_default();
         table.row([
             &turn.started,
             &turn.agent,
@@ -123,8 +123,7 @@ pub(crate) fn summary(turn: &TurnView, console: &Console) -> String {
     } else {
         String::new()
     };
-    let reason = turn.reason.as_deref().or_else(|| meaning(&turn.outcome));
-    let reason = reason.map(|reason| format!(": {reason}"));
+    let reason = reason(turn).map(|reason| format!(": {reason}"));
     let rest = format!(
         "on {} in {}{attempt}{}",
         turn.event_type,
@@ -138,6 +137,12 @@ pub(crate) fn summary(turn: &TurnView, console: &Console) -> String {
         console.data_tint(tint, &text::safe(&turn.outcome)),
         text::safe(&rest)
     )
+}
+
+/// Why it ended so, if it did not end well.
+pub(crate) fn reason(turn: &TurnView) -> Option<&str> {
+    let said = turn.reason.as_deref();
+    said.or_else(|| meaning(&turn.outcome))
 }
 
 /// What to make of an outcome that comes without a reason.

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 mod identity;
+mod mistakes;
 mod services;
 mod tour;
 mod usage;

@@ -17,6 +17,7 @@ use crate::harness::TestHost;
 
 mod conformance;
 mod hello;
+mod mistakes;
 
 /// A comma between each.
 const LANGUAGES: &str = "WARREN_LANGUAGES";
@@ -40,6 +41,13 @@ async fn each_does_what_every_language_must() {
     }
 }
 
+#[test]
+fn each_tells_what_is_wrong_with_sources() {
+    for language in asked() {
+        mistakes::hold(&language);
+    }
+}
+
 fn asked() -> Vec<String> {
     let asked = std::env::var(LANGUAGES).unwrap_or_else(|_| RUST.to_owned());
     asked.split(',').map(ToOwned::to_owned).collect()
@@ -60,6 +68,11 @@ fn component(agent: &str, language: &str) -> Vec<u8> {
     let file = file(language, &format!("{agent}.wasm"));
     std::fs::read(&file)
         .unwrap_or_else(|e| panic!("{}: {e}; `cargo xtask languages` builds it", file.display()))
+}
+
+/// The PATH with the compiler of a language, if that is not on the machine's.
+fn tools(language: &str) -> Option<String> {
+    std::fs::read_to_string(file(language, "path")).ok()
 }
 
 /// Leave figures for the table.

@@ -22,7 +22,7 @@ impl Host {
         Self::spawn(place.command().args(arguments))
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    pub(super) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .args(["--json", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
