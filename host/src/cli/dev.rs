@@ -14,7 +14,6 @@ use tokio::sync::oneshot;
 
 use crate::config::{Config, OperatorSecret};
 use crate::identity::ApiKeySecret;
-use crate::store::sqlite::DataDir;
 use crate::telemetry;
 
 use super::Context;
@@ -42,9 +41,6 @@ const LOG_FILTER: &str = "warn";
 pub(crate) struct Args {
     /// Agents to build, deploy, and deploy again when they change: project directories or .wasm files
     paths: Vec<PathBuf>,
-    /// Remove all that an earlier start kept in the data directory, and begin anew
-    #[arg(long)]
-    fresh: bool,
     #[command(flatten)]
     host: HostArgs,
 }
@@ -61,10 +57,6 @@ struct Ready<'a> {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let config = config(args, &context.console)?;
     telemetry::start_logging(&config.log.filter, config.log.format)?;
-    if args.fresh && DataDir::remove(&config.data_dir)? {
-        let removed = format!("removed `{}`", config.data_dir.display());
-        context.console.note(&removed);
-    }
     let file = config.data_dir.join(connection::DEV_FILE);
     let stored = Credentials::load(&file)?;
     let (config, operator) = with_operator_key(config, stored.as_ref())?;

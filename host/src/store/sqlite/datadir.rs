@@ -69,24 +69,6 @@ impl DataDir {
         Ok(())
     }
 
-    /// Remove a data directory and all that is in it. Says whether there was one.
-    ///
-    /// # Errors
-    /// As [`Self::open`]; `Invalid` if `root` is something else than a data directory, which is left alone.
-    pub fn remove(root: &Path) -> Result<bool> {
-        if !root.exists() {
-            return Ok(false);
-        }
-        if !root.join("FORMAT").exists() {
-            let rule = format!("`{}` is no data directory of Warren", root.display());
-            return Err(Error::invalid("data_dir", rule));
-        }
-        let _lock = lock(root)?;
-        check_format(root)?;
-        remove_dir(root)?;
-        Ok(true)
-    }
-
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root

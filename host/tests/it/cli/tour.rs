@@ -406,21 +406,7 @@ fn cli_commands_need_no_flags_beside_a_dev_host() {
         text(&ready, "/key"),
         "the key of the last start is kept"
     );
-    let taken = place.run(&["dev", "--fresh"]);
-    assert_eq!(taken.status.code(), Some(1), "{}", stderr(&taken));
-    assert!(stderr(&taken).contains("in use"), "{}", stderr(&taken));
     again.stop(Signal::TERM);
-
-    let mut fresh = Host::start(&place, &["dev", "--fresh"]);
-    let ready_fresh = fresh.json_line();
-    assert_ne!(text(&ready_fresh, "/key"), text(&ready, "/key"));
-    let agents = place.run(&["agents"]);
-    let said = format!("{}{}", stdout(&agents), stderr(&agents));
-    assert!(said.contains("no agents"), "{said}");
-    fresh.stop(Signal::TERM);
-    let other = place.run(&["dev", "--fresh", "--data-dir", "a"]);
-    assert_eq!(other.status.code(), Some(2), "{}", stderr(&other));
-    assert!(place.0.path().join("a/b").is_dir(), "left alone");
 }
 
 #[test]
