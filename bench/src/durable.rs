@@ -17,6 +17,9 @@ const PUBLISHERS: u64 = 64;
 const BACKLOG_MAX: u64 = 512;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
+/// Turns a second of such a prototype on the machine that the figures to reach were written for: the least of 38,000
+/// to 65,000.
+const PROTOTYPE_THEN: f64 = 38_000.0;
 const PROTOTYPE: &str =
     "prototype: a row flushed, the guest on the bare library, three rows flushed";
 
@@ -31,7 +34,7 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
                 unit: "turns/s",
                 floor: Some(one.0),
                 floor_is: PROTOTYPE,
-                floor_then: Some(38_000.0),
+                floor_then: Some(PROTOTYPE_THEN),
                 ours: one.1,
                 must: Some(15_000.0),
                 better: Better::Higher,
@@ -41,7 +44,8 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
                 unit: "turns/s",
                 floor: Some(hundred.0),
                 floor_is: PROTOTYPE,
-                floor_then: Some(20_000.0),
+                // Of many databases only commits were measured then, not turns.
+                floor_then: None,
                 ours: hundred.1,
                 must: Some(8_000.0),
                 better: Better::Higher,

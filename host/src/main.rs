@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tikv_jemallocator::Jemalloc;
 use warren::sandbox::intake::child;
 
-/// Also of SQLite, whose `malloc` it takes over. A turn allocates some hundred times, on one thread, and frees on
+/// Allocates for Rust and for SQLite, whose `malloc` it takes over. A turn allocates some hundred times, on one thread, and frees on
 /// another: with the system's allocator a turn in a fresh sandbox takes a tenth more, a host call a seventh.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
