@@ -4,14 +4,15 @@
 //! and never unhealthy, paused or offline.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::id::AgentName;
+use crate::id::{AgentId, AgentName};
 
-use super::lifecycle::ServiceState;
-use super::{Service, ServiceQuery, Services, URL_BYTES_MAX, Viewer};
+use super::discovery::{Entry, Found};
+use super::lifecycle::{HostedFacts, ServiceState};
+use super::{Directory, Service, ServiceQuery, URL_BYTES_MAX, Viewer};
 
 /// What addresses begin with.
 const SCHEME: &str = "klp://";
@@ -80,38 +81,40 @@ impl Service {
     }
 }
 
-impl Services {
-    /// All that match, have a url and may be asked now, the best first: active before degraded, then the
-    /// one with the most idle processor (one that tells nothing counts as half busy), then by name.
+impl Directory {
+    /// All that match and may be asked now, services that have a url and agents of this host, the best first:
+    /// active before degraded, then the one with the most idle processor (one that tells nothing counts as half
+    /// busy), then by name.
     pub fn best(
         &self,
         viewer: Viewer<'_>,
         query: &ServiceQuery,
+        facts: &HashMap<AgentId, HostedFacts>,
         now: Timestamp,
-    ) -> Vec<Arc<Service>> {
-        let mut found: Vec<Arc<Service>> = self
-            .visible_to(viewer)
-            .filter(|service| service.definition.url.is_some() && service.is_usable(now))
-            .filter(|service| query.matches(service, now))
-            .cloned()
-            .collect();
-        // Stable: what compares equal stays in the order of names.
+    ) -> Vec<Found> {
+        let mut found = self.entries(viewer, query, facts, now);
+        found.retain(|found| {
+            let is_somewhere = found.is_hosted() || found.definition.url.is_some();
+            is_somewhere && matches!(found.state, ServiceState::Active | ServiceState::Degraded)
+        });
         found.sort_by(|a, b| {
-            let by_state = a.state_at(now).cmp(&b.state_at(now));
-            by_state.then_with(|| load(a).partial_cmp(&load(b)).unwrap_or(Ordering::Equal))
+            let by_load = load(a).partial_cmp(&load(b)).unwrap_or(Ordering::Equal);
+            let by_state = a.state.cmp(&b.state).then(by_load);
+            by_state.then_with(|| a.name().cmp(b.name()))
         });
         found
     }
 }
 
 /// Percent of the processor in use.
-fn load(service: &Service) -> f64 {
-    /// What is assumed of a service that tells nothing.
+fn load(found: &Found) -> f64 {
+    /// What is assumed of what tells nothing, as agents do.
     const UNKNOWN: f64 = 50.0;
-    let told = service
-        .health
-        .as_ref()
-        .and_then(|health| health.cpu_percent);
+    let told = match &found.entry {
+        Entry::Service(service) => service.health.as_ref(),
+        Entry::Agent(..) => None,
+    };
+    let told = told.and_then(|health| health.cpu_percent);
     told.unwrap_or(UNKNOWN)
 }
 

@@ -5,8 +5,9 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::id::AgentName;
 use crate::identity::TenantScope;
-use crate::registry::{Address, ServiceQuery, Viewer};
+use crate::registry::{Address, Entry, ServiceQuery, Viewer};
 
 use super::super::auth::Caller;
 use super::super::error::{ApiError, ApiResult, Code};
@@ -14,6 +15,8 @@ use super::super::extract::UrlQuery;
 use super::super::types::ResolvedView;
 use super::super::{Api, Shared};
 
+/// How agents of this host are asked.
+const PROTOCOL: &str = "warren";
 /// Most others that are named.
 const OTHERS_MAX: usize = 10;
 
@@ -69,9 +72,9 @@ impl Api {
                 return Err(unusable());
             }
             return Ok(ResolvedView {
-                url: format!("/v1/agents/{}/call", entry.name),
+                url: call_of(&entry.name),
                 name: entry.name,
-                protocol: Some("warren".to_owned()),
+                protocol: Some(PROTOCOL.to_owned()),
                 state: entry.state,
                 others: Vec::new(),
             });
@@ -98,19 +101,27 @@ impl Api {
         let query = wish(params)?;
         let now = self.app.clock.now();
         let directory = self.app.agents.directory(scope).await?;
+        let facts = self.app.hosted.facts(scope).await?;
         let viewer = Viewer::of(scope.principal());
-        let found = directory.services().best(viewer, &query, now);
+        let found = directory.best(viewer, &query, &facts, now);
         let best = found.first().ok_or_else(|| {
             ApiError::new(
                 Code::Unavailable,
                 "nothing that works now matches; look with GET /v1/services?include_expired=true",
             )
         })?;
+        let (url, protocol) = match &best.entry {
+            Entry::Agent(agent, _) => (call_of(&agent.name), Some(PROTOCOL.to_owned())),
+            Entry::Service(service) => {
+                let url = service.url_of("").unwrap_or_default();
+                (url, service.definition.protocol.clone())
+            }
+        };
         Ok(ResolvedView {
             name: best.name().clone(),
-            url: best.url_of("").unwrap_or_default(),
-            protocol: best.definition.protocol.clone(),
-            state: best.state_at(now),
+            url,
+            protocol,
+            state: best.state,
             others: found
                 .iter()
                 .skip(1)
@@ -119,6 +130,11 @@ impl Api {
                 .collect(),
         })
     }
+}
+
+/// Where an agent of this host is asked.
+fn call_of(name: &AgentName) -> String {
+    format!("/v1/agents/{name}/call")
 }
 
 fn wish(params: ResolveParams) -> Result<ServiceQuery> {

@@ -417,6 +417,25 @@ async fn an_address_or_a_wish_leads_to_what_works_now() {
     let pause = json!({ "state": "paused" });
     acme.put("/v1/services/weather/status", &pause).await.ok();
     assert_eq!(resolve("capability=forecast").await.ok()["name"], "busy");
+    // An agent of the host that can is as good as any other, and goes first before one that is busy.
+    let able = json!({
+        "name": "oracle", "kind": "tool", "description": "silent",
+        "capabilities": [{ "name": "forecast", "description": "Tells the weather." }],
+    });
+    let wasm = [("content-type", "application/wasm")];
+    let pushed = acme.send("PUT", "/v1/agents/oracle", &wasm, able.to_string());
+    pushed.await.ok();
+    let found = resolve("capability=forecast").await.ok();
+    assert_eq!(
+        (&found["name"], &found["url"], &found["others"]),
+        (
+            &json!("oracle"),
+            &json!("/v1/agents/oracle/call"),
+            &json!(["busy"])
+        )
+    );
+    acme.post("/v1/agents/oracle/pause", &json!({})).await.ok();
+    assert_eq!(resolve("capability=forecast").await.ok()["name"], "busy");
     let paused = resolve("address=klp://weather").await;
     paused.problem(503, "unavailable");
     resolve("capability=magic")
