@@ -24,6 +24,7 @@ mod discovery;
 mod document;
 mod entry;
 mod feed;
+mod filter;
 mod grant;
 mod graph;
 mod lifecycle;
@@ -49,7 +50,7 @@ pub use compatibility::{
 };
 pub use config::{CONFIG_NAME_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CONFIG_VALUES_MAX, check_config};
 pub use directory::Directory;
-pub use discovery::{Entry, Found, QUESTION_BYTES_MAX};
+pub use discovery::{Discovered, Entry, Found, QUESTION_BYTES_MAX};
 pub use document::ServiceDocument;
 pub use entry::{
     AuthHint, AuthKind, ENDPOINTS_MAX, Endpoint, METADATA_BYTES_MAX, NewService, READERS_MAX,
@@ -57,6 +58,7 @@ pub use entry::{
     ServiceDefinition, ServiceKind, TTL_S_MAX, URL_BYTES_MAX, Viewer, Visibility,
 };
 pub use feed::{Change, FEED_PREFIX, change_event, is_feed_event};
+pub use filter::{FILTER_BYTES_MAX, FILTER_DEPTH_MAX, FILTER_NODES_MAX, FILTER_STEPS_MAX};
 pub use grant::{Grant, GrantSet};
 pub use graph::{Dangling, Graph, GraphEvent, GraphNode};
 pub use lifecycle::{

@@ -30,7 +30,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List services and agents; the default
-    List(Wanted),
+    List(Box<Wanted>),
     /// Show one
     Show {
         /// The service
@@ -110,7 +110,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Err
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
-    match args.action.unwrap_or(Action::List(Wanted::default())) {
+    match args.action.unwrap_or(Action::List(Box::default())) {
         Action::List(wanted) => list(&wanted, context),
         Action::Show { name } => show(&name, context),
         Action::Register { definition } => {

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{AgentId, AgentName};
 
+use super::filter::{FILTER_STEPS_MAX, Filter, Untold};
 use super::lifecycle::{HostedFacts, HostedState, ServiceState, hosted_state};
 use super::search::page_size;
 use super::{
@@ -42,6 +43,16 @@ pub struct Found {
     pub state: ServiceState,
     /// How well it answers the question, 0 to 1, if one was asked.
     pub score: Option<f64>,
+}
+
+/// A page of what was found.
+#[derive(Debug, Clone, Default)]
+pub struct Discovered {
+    /// Entries, at most as many as were asked for.
+    pub found: Vec<Found>,
+    /// The last entry that was looked at, if a filter took so many steps that the page ends before its time: what
+    /// comes after it was not looked at.
+    pub stopped_at: Option<AgentName>,
 }
 
 impl Found {
@@ -138,23 +149,37 @@ impl Directory {
     /// Entries that match and that the viewer may see: by name, or the best first if a question is asked.
     ///
     /// # Errors
-    /// `Invalid` for a limit out of range, or a question that is too long or wants to be continued: a
-    /// ranked list has no pages.
+    /// `Invalid` for a limit out of range, a filter that cannot be used, or a question that is too long or wants
+    /// to be continued: a ranked list has no pages.
     pub fn discover(
         &self,
         viewer: Viewer<'_>,
         query: &ServiceQuery,
         facts: &HashMap<AgentId, HostedFacts>,
         now: Timestamp,
-    ) -> Result<Vec<Found>> {
+    ) -> Result<Discovered> {
         let limit = page_size(query.limit)?;
+        let filter = query.filter.as_deref().map(Filter::compile).transpose()?;
         let mut found = self.entries(viewer, query, facts, now);
-        match &query.about {
-            None => found.sort_by(|a, b| a.name().cmp(b.name())),
-            Some(question) => found = self.ranked(question, query, found)?,
+        found.sort_by(|a, b| a.name().cmp(b.name()));
+        let mut stopped_at = None;
+        if let Some(filter) = filter {
+            let wanted = if query.about.is_some() {
+                found.len()
+            } else {
+                limit
+            };
+            let is_whole = query.after.is_none();
+            (found, stopped_at) = filtered(&filter, found, wanted, is_whole)?;
+        }
+        if let Some(question) = &query.about {
+            if stopped_at.is_some() {
+                return Err(Filter::too_dear());
+            }
+            found = self.ranked(question, query, found)?;
         }
         found.truncate(limit);
-        Ok(found)
+        Ok(Discovered { found, stopped_at })
     }
 
     /// All entries that match and that the viewer may see, in no order.
@@ -208,6 +233,51 @@ impl Directory {
             })
         });
         Ok(scored.collect())
+    }
+}
+
+/// The first entries, by name, of which a filter is true; and the last that was looked at if there was no room
+/// for the next. `is_whole` says that none was left out before.
+fn filtered(
+    filter: &Filter,
+    found: Vec<Found>,
+    wanted: usize,
+    is_whole: bool,
+) -> Result<(Vec<Found>, Option<AgentName>)> {
+    let (mut kept, mut left) = (Vec::new(), FILTER_STEPS_MAX);
+    let (mut last, mut told, mut untold) = (None, false, None);
+    for entry in found {
+        if kept.len() == wanted {
+            return Ok((kept, None));
+        }
+        let steps = filter.steps(&entry);
+        if steps <= FILTER_STEPS_MAX && steps > left {
+            return Ok((kept, last));
+        }
+        last = Some(entry.name().clone());
+        let is_true = if steps > left {
+            // It alone is past it. Whoever wrote it shall not keep others from being found.
+            Err(Untold::Unfit(format!(
+                "{steps} steps, filter_steps_max is {FILTER_STEPS_MAX}"
+            )))
+        } else {
+            left -= steps;
+            filter.is_true_of(&entry)
+        };
+        match is_true {
+            Ok(is_true) => {
+                told = true;
+                kept.extend(is_true.then_some(entry));
+            }
+            Err(Untold::Absent) => told = true,
+            Err(Untold::Unfit(reason)) => {
+                untold.get_or_insert_with(|| (entry.name().clone(), reason));
+            }
+        }
+    }
+    match untold {
+        Some((name, reason)) if !told && is_whole => Err(Filter::untold(name.as_str(), &reason)),
+        _ => Ok((kept, None)),
     }
 }
 

@@ -30,9 +30,10 @@ impl Turn {
         let now = self.now();
         let find = move || directory.discover(Viewer::Agent, &query, &facts, now);
         // Ranking a full catalogue for the first time takes some hundred milliseconds of a core.
-        tokio::task::spawn_blocking(find)
+        let discovered = tokio::task::spawn_blocking(find)
             .await
-            .map_err(|e| Error::internal("searching the catalogue", e))?
+            .map_err(|e| Error::internal("searching the catalogue", e))??;
+        Ok(discovered.found)
     }
 
     /// The agent of this name.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::identity::TenantScope;
-use crate::registry::{Found, ServiceKind, ServiceQuery, ServiceState, Viewer};
+use crate::registry::{Discovered, Found, ServiceKind, ServiceQuery, ServiceState, Viewer};
 
 use super::super::auth::Caller;
 use super::super::error::ApiResult;
@@ -56,6 +56,11 @@ pub(crate) struct ServiceParams {
     /// A question in plain words, such as `who can summarise a web page`: what answers it best comes first,
     /// with its score, and what does not is left out. Such a list has no next page.
     pub(crate) about: Option<String>,
+    /// An expression of CEL that is true of it, such as `type == 'tool' && 'web' in tags`. It speaks of `name`,
+    /// `version`, `type`, `state`, `hosted`, `owner`, `description`, `category`, `tags`, `url`, `protocol`, `tasks`,
+    /// `consumes`, `produces`, `visibility`, `metadata`, and of `capabilities` with `name`, `description`, `tasks`,
+    /// `consumes` and `produces` each. A page may be short and yet have a next one.
+    pub(crate) filter: Option<String>,
     /// Only hosted agents, or only what lives elsewhere.
     pub(crate) hosted: Option<bool>,
     /// Those that are offline too.
@@ -85,6 +90,7 @@ impl ServiceParams {
             state: self.state,
             text: self.text,
             about: self.about,
+            filter: self.filter,
             hosted: self.hosted,
             include_expired: self.include_expired,
             limit: page::rows(self.limit)?,
@@ -118,8 +124,8 @@ pub(crate) async fn brief_services(
     caller: Caller,
     UrlQuery(params): UrlQuery<ServiceParams>,
 ) -> ApiResult<Response> {
-    let found = api.discover(&caller.scope, params.query()?).await?;
-    let text: String = found.iter().map(Found::brief).collect();
+    let discovered = api.discover(&caller.scope, params.query()?).await?;
+    let text: String = discovered.found.iter().map(Found::brief).collect();
     Ok(([(CONTENT_TYPE, MEDIA_TEXT)], text).into_response())
 }
 
@@ -132,7 +138,7 @@ impl Api {
     ) -> Result<Listing<ServiceView>> {
         let query = params.query()?;
         let (limit, ranked) = (query.limit, query.about.is_some());
-        let found = self.discover(scope, query).await?;
+        let Discovered { found, stopped_at } = self.discover(scope, query).await?;
         let now = self.app.clock.now();
         let views = found.iter().map(|found| ServiceView::of_found(found, now));
         let views: Vec<ServiceView> = views.collect();
@@ -143,11 +149,15 @@ impl Api {
             });
         }
         let next = |view: &ServiceView| view.name.to_string();
-        Ok(page::by_name(views, limit, next))
+        let page = page::by_name(views, limit, next);
+        Ok(Listing {
+            next: page.next.or(stopped_at.map(|name| name.to_string())),
+            ..page
+        })
     }
 
     /// Entries that match.
-    async fn discover(&self, scope: &TenantScope, query: ServiceQuery) -> Result<Vec<Found>> {
+    async fn discover(&self, scope: &TenantScope, query: ServiceQuery) -> Result<Discovered> {
         let directory = self.app.agents.directory(scope).await?;
         let facts = self.app.hosted.facts(scope).await?;
         let now = self.app.clock.now();

@@ -58,6 +58,9 @@ pub(super) struct Wanted {
     /// Words of its description and its capabilities
     #[arg(long, value_name = "WORDS")]
     text: Option<String>,
+    /// An expression that is true of it, in CEL: "type == 'tool' && metadata.region == 'eu'"
+    #[arg(long, value_name = "EXPRESSION")]
+    filter: Option<String>,
     /// Only agents of the host
     #[arg(long, conflicts_with = "elsewhere")]
     hosted: bool,
@@ -90,6 +93,7 @@ impl Wanted {
             .query("owner", self.owner.as_ref())
             .query("state", self.state)
             .query("text", self.text.as_ref())
+            .query("filter", self.filter.as_ref())
             .query("include_expired", self.all.then_some(true))
     }
 }

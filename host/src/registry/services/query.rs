@@ -1,8 +1,7 @@
 //! Which entries of the catalogue somebody looks for.
 
-use crate::clock::Timestamp;
 use crate::registry::search::{contains, has_words};
-use crate::registry::{Capability, Service, ServiceDefinition, ServiceKind, ServiceState};
+use crate::registry::{Capability, ServiceDefinition, ServiceKind, ServiceState};
 
 /// Which services to look for. All that is given must match.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +32,8 @@ pub struct ServiceQuery {
     pub text: Option<String>,
     /// A question in plain words: what answers it best comes first, what does not is left out.
     pub about: Option<String>,
+    /// An expression of CEL that is true of it. Guests have no way to give one.
+    pub filter: Option<String>,
     /// Only hosted agents, or only what lives elsewhere.
     pub hosted: Option<bool>,
     /// Those that are offline too.
@@ -44,13 +45,8 @@ pub struct ServiceQuery {
 }
 
 impl ServiceQuery {
-    /// Whether `service` is one of those.
-    pub fn matches(&self, service: &Service, now: Timestamp) -> bool {
-        let owner = Some(service.owner.as_str());
-        self.matches_parts(&service.definition, owner, service.state_at(now))
-    }
-
-    /// Whether something that says this of itself, of this owner and in this state, is one of those.
+    /// Whether something that says this of itself, of this owner and in this state, is one of those, whatever the
+    /// filter says: that is asked last, of what is left.
     pub fn matches_parts(
         &self,
         definition: &ServiceDefinition,

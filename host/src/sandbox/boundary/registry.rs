@@ -109,6 +109,7 @@ fn catalog_query(query: CatalogQuery) -> Result<domain::ServiceQuery> {
         state: query.state.as_deref().map(str::parse).transpose()?,
         text: query.text,
         about: query.about,
+        filter: None,
         hosted: query.hosted,
         include_expired: query.include_expired,
         limit: query.limit,

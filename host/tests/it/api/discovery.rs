@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{Client, Host};
+use super::harness::{Client, Host, encoded};
 
 /// A reader, a writer and a logger who overlap here and there.
 async fn furnish(client: &Client) {
@@ -128,6 +128,51 @@ async fn agents_and_services_are_found_in_one_list() {
     assert_eq!(page["next"], "logger");
     let rest = found(&acme, "/v1/services?limit=2&after=logger").await;
     assert_eq!(rest, ["reader", "safe"]);
+}
+
+#[tokio::test]
+async fn a_filter_finds_what_parameters_cannot_say() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    furnish(&acme).await;
+    furnish_services(&acme).await;
+    let path = |filter: &str| format!("/v1/services?filter={}", encoded(filter));
+    let table: [(&str, &[&str]); 4] = [
+        (
+            "hosted || type == 'device'",
+            &["logger", "reader", "safe", "writer"],
+        ),
+        ("!hosted && visibility != 'private'", &["archive"]),
+        (
+            "capabilities.exists(c, 'page.read' in c.consumes)",
+            &["reader"],
+        ),
+        ("category == 'text' && !('web' in tags)", &["writer"]),
+    ];
+    for (filter, expect) in table {
+        assert_eq!(found(&acme, &path(filter)).await, expect, "{filter}");
+    }
+    let other = host.another_key("acme", "other").await;
+    let seen = found(&other, &path("visibility == 'private'")).await;
+    assert_eq!(seen, [""; 0], "what one may not see, one may not ask of");
+    let both = format!("{}&tags=english&limit=1", path("category == 'text'"));
+    let page = acme.get(&both).await.ok();
+    assert_eq!(
+        (&page["items"][0]["name"], &page["next"]),
+        (&json!("reader"), &json!("reader"))
+    );
+    let next = found(&acme, &format!("{both}&after=reader")).await;
+    assert_eq!(next, ["writer"]);
+    let best = found(&acme, &format!("{}&about=web%20pages", path("hosted"))).await;
+    assert_eq!(best[0], "reader");
+    let refused = acme.get(&path("hosted &&\n nmae == 'x'")).await;
+    let problem = refused.problem(422, "invalid");
+    assert_eq!(problem["field"], "filter");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("line 2, column 2: an entry has no `nmae`"),
+        "{detail}"
+    );
 }
 
 #[tokio::test]

@@ -114,6 +114,8 @@ fn find(dev: &Client<'_>) {
         &["weather (api, active)", "at: https://"],
     );
     dev.says(&["agents", "--find", "the forecast"], &["SCORE", "weather"]);
+    let filter = "type == 'api' && capabilities.exists(c, c.name == 'forecast')";
+    dev.says(&["services", "list", "--filter", filter], &["weather"]);
     dev.says(&["services", "overview"], &["entries by type", "1 api"]);
 }
 

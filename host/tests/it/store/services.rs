@@ -299,7 +299,7 @@ async fn only_public_services_are_told_of(f: &Fixture) {
             ..query.clone()
         };
         let found = directory.discover(Viewer::Agent, &query, &HashMap::new(), f.clock.now());
-        found.unwrap().len()
+        found.unwrap().found.len()
     };
     assert_eq!((found(false), found(true)), (0, 1));
 }
