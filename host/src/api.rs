@@ -192,6 +192,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(agents::list_versions))
         .routes(routes!(agents::rollback_agent))
         .routes(routes!(agents::pause_agent))
+        .routes(routes!(agents::restart_agent))
         .routes(routes!(agents::resume_agent))
         .routes(routes!(agents::release_agent))
         .routes(routes!(agents::configure_agent))

@@ -19,7 +19,7 @@ use crate::bus::{Announcement, Bus};
 use crate::error::{Error, Result};
 use crate::id::{AgentId, Digest, TenantId};
 use crate::identity::{AdminStore, AuditLog};
-use crate::registry::Hosted;
+use crate::registry::{Agent, Hosted};
 use crate::telemetry::TurnFigures;
 use crate::turn::{DeliveryStore, Services, Turn, TurnEnd, TurnLimits, TurnStore};
 use crate::usage::UsageStore;
@@ -67,6 +67,8 @@ pub struct Ran {
 pub trait Runner: Send + Sync {
     /// Run `handle` of a component on the turn's event, until the turn's deadline.
     async fn run(&self, digest: Digest, turn: Box<Turn>, cancelled: CancellationToken) -> Ran;
+    /// Take a component out of memory. Runs that hold it finish with it, the next one loads it again.
+    fn unload(&self, digest: Digest);
 }
 
 /// What the dispatcher works with.
@@ -136,6 +138,18 @@ impl Shared {
             let stopped = self.running.stop(|turn| turn.tenant == tenant);
             tracing::info!(tenant.id = %tenant, stopped, "nothing of the tenant runs any more");
         }
+    }
+
+    /// Let an agent begin afresh. What runs of it is stopped last, so that it is next with all else done.
+    fn restart(&self, tenant: TenantId, agent: &Agent) {
+        self.failing.forget_agent(tenant, agent.id);
+        self.queues.lock().close_breaker(tenant, agent.id);
+        self.parts.runner.unload(agent.digest);
+        let stopped = self
+            .running
+            .stop(|turn| turn.tenant == tenant && turn.agent == agent.id);
+        tracing::info!(tenant.id = %tenant, agent.id = %agent.name, stopped, "agent begins afresh");
+        self.work.notify_one();
     }
 }
 

@@ -406,6 +406,10 @@ impl Runner for Guests {
             wall: run.wall,
         }
     }
+
+    fn unload(&self, digest: Digest) {
+        self.0.unload(digest);
+    }
 }
 
 /// Intake as the HTTP side knows it.

@@ -91,6 +91,7 @@ const TABLE: &[(&str, &str, Access, Keeps)] = &[
     ("PUT",    "/v1/agents/{name}/config",                Needs(AgentsDeploy),   A),
     ("POST",   "/v1/agents/{name}/pause",                 Needs(AgentsDeploy),   A),
     ("POST",   "/v1/agents/{name}/release",               Needs(AgentsDeploy),   A),
+    ("POST",   "/v1/agents/{name}/restart",               Needs(AgentsDeploy),   A),
     ("POST",   "/v1/agents/{name}/resume",                Needs(AgentsDeploy),   A),
     ("POST",   "/v1/agents/{name}/rollback",              Needs(AgentsDeploy),   A),
     ("GET",    "/v1/agents/{name}/versions",              Needs(AgentsRead),     A | S),

@@ -207,6 +207,30 @@ pub(crate) async fn resume_agent(
         .await
 }
 
+/// Start an agent afresh, also one that is paused: running turns are stopped and their events wait, how it failed is
+/// forgotten, and the next turn loads its component anew. A quarantine is not lifted by the way.
+#[utoipa::path(
+    post, path = "/v1/agents/{name}/restart", tag = "agents", security(("key" = [])),
+    params(("name" = String, Path, description = "The agent.")),
+    responses((status = 200, description = "The agent as it is now.", body = AgentView)),
+)]
+pub(crate) async fn restart_agent(
+    State(api): State<Shared>,
+    caller: Caller,
+    UrlPath(name): UrlPath<AgentName>,
+) -> ApiResult<Json<AgentView>> {
+    let agent = api.agent(&caller.scope, &name).await?;
+    let change = Change::Resume.apply(&agent.status)?;
+    api.app.hosted.restart(caller.scope.tenant(), &agent);
+    match change {
+        Some(_) => {
+            api.change_status(&caller.scope, &name, Change::Resume)
+                .await
+        }
+        None => Ok(Json(AgentView::from(&*agent))),
+    }
+}
+
 /// Trust an agent again that was quarantined for taking the host down.
 #[utoipa::path(
     post, path = "/v1/agents/{name}/release", tag = "agents", security(("key" = [])),

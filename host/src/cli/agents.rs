@@ -60,12 +60,19 @@ enum Action {
         to: Option<u32>,
     },
     /// Stop its turns and let its events wait
+    #[command(visible_alias = "stop")]
     Pause {
         /// The agent
         name: AgentName,
     },
     /// Let it run again
+    #[command(visible_alias = "start")]
     Resume {
+        /// The agent
+        name: AgentName,
+    },
+    /// Start it afresh: stop its turns, forget how it failed, load its component anew
+    Restart {
         /// The agent
         name: AgentName,
     },
@@ -108,6 +115,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<()> {
         }
         Action::Pause { name } => change(post(&name, "pause"), context),
         Action::Resume { name } => change(post(&name, "resume"), context),
+        Action::Restart { name } => change(post(&name, "restart"), context),
         Action::Release { name } => change(post(&name, "release"), context),
         Action::Delete { name, yes } => delete(&name, yes, context),
     }

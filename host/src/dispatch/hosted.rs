@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::error::Result;
 use crate::id::{AgentId, TenantId};
 use crate::identity::TenantScope;
-use crate::registry::{BreakerState, Hosted, HostedFacts};
+use crate::registry::{Agent, BreakerState, Hosted, HostedFacts};
 
 use super::Shared;
 
@@ -39,6 +39,13 @@ impl Failing {
         };
         self.count.store(agents.len(), Ordering::Relaxed);
         was_failing || failed
+    }
+
+    /// An agent begins afresh.
+    pub(super) fn forget_agent(&self, tenant: TenantId, agent: AgentId) {
+        let mut agents = self.agents.lock();
+        agents.remove(&(tenant, agent));
+        self.count.store(agents.len(), Ordering::Relaxed);
     }
 
     /// These are the agents that a tenant has: the others were deleted.
@@ -98,6 +105,10 @@ impl Hosted for Facts {
         let running = self.0.queues.lock().running_of(tenant);
         running.into_iter().map(|(_, running)| running).sum()
     }
+
+    fn restart(&self, tenant: TenantId, agent: &Agent) {
+        self.0.restart(tenant, agent);
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +132,9 @@ mod tests {
         failing.note(b, AgentId(2), true);
         failing.keep(b, |agent| agent == AgentId(1));
         assert_eq!(failing.of(b), [AgentId(1)], "2 was deleted");
+        failing.note(a, AgentId(3), true);
+        failing.forget_agent(a, AgentId(3));
+        assert_eq!((failing.of(a), failing.of(b)), (vec![], vec![AgentId(1)]));
         failing.forget(b);
         assert_eq!(failing.count.load(Ordering::Relaxed), 0);
     }

@@ -302,4 +302,7 @@ pub trait Hosted: Send + Sync {
     async fn components_changed(&self) -> Result<()>;
     /// How many turns of a tenant run now.
     fn running(&self, tenant: TenantId) -> usize;
+    /// An agent begins afresh: its running turns are stopped and their events wait, how it failed is forgotten,
+    /// and its component is loaded anew for the next turn.
+    fn restart(&self, tenant: TenantId, agent: &Agent);
 }

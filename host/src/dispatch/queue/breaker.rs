@@ -2,7 +2,7 @@
 //! tried, and what comes of that decides.
 //!
 //! Invariant: nothing is dropped and no attempt of what waits is used up. It is kept in memory: a host that
-//! starts finds out anew. A new version, and a pause that is lifted, begin with a closed one. No I/O here.
+//! starts finds out anew. A new version, a restart, and a pause that is lifted, begin with a closed one. No I/O here.
 
 use std::time::Duration;
 
@@ -113,6 +113,18 @@ impl Queues {
         self.has_new_hold = true;
         self.refresh(tenant);
         Some(until)
+    }
+
+    /// Forget that an agent failed: its events are next.
+    pub(in crate::dispatch) fn close_breaker(&mut self, tenant: TenantId, id: AgentId) {
+        let Some(queue) = self.tenants.get_mut(&tenant) else {
+            return;
+        };
+        if let Some(agent) = queue.agents.get_mut(&id) {
+            agent.breaker = Breaker::default();
+            queue.stand_in_line(id);
+        }
+        self.refresh(tenant);
     }
 
     /// Let one turn be tried of each agent whose wait is over.

@@ -36,6 +36,7 @@ POST /v1/agents/{name}/call                     | /v1/agents/notes/call | {"data
 PUT /v1/agents/{name}/config                    | /v1/agents/notes/config | {}
 POST /v1/agents/{name}/pause                    | /v1/agents/notes/pause | {}
 POST /v1/agents/{name}/release                  | /v1/agents/notes/release | {}
+POST /v1/agents/{name}/restart                  | /v1/agents/notes/restart | {}
 POST /v1/agents/{name}/resume                   | /v1/agents/notes/resume | {}
 POST /v1/agents/{name}/rollback                 | /v1/agents/notes/rollback | {}
 GET /v1/agents/{name}/versions                  | /v1/agents/notes/versions |

@@ -56,6 +56,7 @@ pub(super) struct Host {
     pub(super) clock: SimClock,
     pub(super) app: Arc<App>,
     pub(super) dispatcher: Dispatcher,
+    pub(super) unloaded: Unloaded,
     router: Router,
     store: Arc<SqliteStore>,
     _dir: TempDir,
@@ -95,8 +96,9 @@ impl Host {
             Arc::<LocalBus>::clone(&bus),
         )
         .unwrap();
+        let unloaded = Unloaded::default();
         let (dispatcher, recovery) =
-            Dispatcher::new(parts(&store, &time), &dir.path().join("turns")).unwrap();
+            Dispatcher::new(parts(&store, &time, &unloaded), &dir.path().join("turns")).unwrap();
         bus.connect(dispatcher.inbox());
         dispatcher.start(recovery).await.unwrap();
         let feed: Arc<dyn Feed> = if setup.deaf {
@@ -116,6 +118,7 @@ impl Host {
             router: api::router(Arc::clone(&app)),
             app,
             dispatcher,
+            unloaded,
             store,
             _dir: dir,
         }
@@ -447,7 +450,12 @@ impl Uploads for Manifests {
 }
 
 /// Behaves as the agent's description says.
-struct Scripted;
+struct Scripted {
+    unloaded: Unloaded,
+}
+
+/// Components that were taken out of memory.
+type Unloaded = Arc<parking_lot::Mutex<Vec<Digest>>>;
 
 #[async_trait]
 impl Runner for Scripted {
@@ -479,6 +487,10 @@ impl Runner for Scripted {
             wall: Duration::from_micros(10),
         }
     }
+
+    fn unload(&self, digest: Digest) {
+        self.unloaded.lock().push(digest);
+    }
 }
 
 /// A feed that never says anything.
@@ -493,7 +505,7 @@ impl Feed for Deaf {
     }
 }
 
-fn parts(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Parts {
+fn parts(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>, unloaded: &Unloaded) -> Parts {
     let services = Services {
         clock: Arc::clone(clock),
         ids: store.id_key(),
@@ -519,7 +531,9 @@ fn parts(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Parts {
         turns: Arc::<SqliteStore>::clone(store),
         usage: Arc::<SqliteStore>::clone(store),
         services: Arc::new(services),
-        runner: Arc::new(Scripted),
+        runner: Arc::new(Scripted {
+            unloaded: Arc::clone(unloaded),
+        }),
         limits,
         turn_limits: TurnLimits::default(),
     }

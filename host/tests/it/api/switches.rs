@@ -144,3 +144,64 @@ async fn an_agent_that_fails_again_and_again_waits_visibly_and_its_events_are_ke
         None
     );
 }
+
+#[tokio::test]
+async fn a_restarted_agent_runs_from_memory_that_is_new_and_is_not_held_to_its_failures() {
+    let host = Host::start().await;
+    let acme = hanging(&host, "acme").await;
+    let beta = hanging(&host, "beta").await;
+    let restart = "/v1/agents/acme-sleeper/restart";
+    let before = acme.get("/v1/queue").await.ok();
+    acme.post(restart, &json!({})).await.ok();
+    // Its turn was stopped and is next again, as the same attempt.
+    runs(&acme, 1).await;
+    assert_eq!(acme.get("/v1/queue").await.ok(), before);
+    assert_eq!(running(&beta).await, 1);
+    let digest = acme.get("/v1/agents/acme-sleeper").await.ok()["digest"].clone();
+    let unloaded = host.unloaded.lock().clone();
+    assert_eq!(json!(unloaded), json!([digest]));
+    // One that is paused starts.
+    acme.post("/v1/agents/acme-sleeper/pause", &json!({}))
+        .await
+        .ok();
+    runs(&acme, 0).await;
+    assert_eq!(
+        acme.post(restart, &json!({})).await.ok()["status"],
+        "active"
+    );
+    runs(&acme, 1).await;
+    acme.post("/v1/agents/nobody/restart", &json!({}))
+        .await
+        .problem(404, "not_found");
+    let audited = acme.get("/v1/audit").await.ok();
+    let rows = audited["items"].as_array().unwrap().iter();
+    let restarts = rows.map(|row| &row["record"]).filter(|record| {
+        record["what"] == "POST /v1/agents/{name}/restart" && record["outcome"] == "allowed"
+    });
+    assert_eq!(restarts.count(), 3, "{audited}");
+}
+
+#[tokio::test]
+async fn what_failed_until_it_had_to_wait_is_tried_at_once_after_a_restart() {
+    let host = Host::start().await;
+    let acme = host.tenant("acme").await;
+    acme.push("broken", "fail", &["ask"]).await.ok();
+    for _ in 0..22 {
+        acme.publish("ask", &json!({ "topic": "action-requests" }))
+            .await;
+        host.dispatcher.settle().await;
+    }
+    let before = acme.get("/v1/queue").await.ok();
+    assert_eq!(
+        (&before["dead"], &before["pending"]),
+        (&json!(20), &json!(2))
+    );
+    let state = async || acme.get("/v1/services/broken").await.ok()["state"].clone();
+    assert_eq!(state().await, "degraded");
+    let restarted = acme
+        .post("/v1/agents/broken/restart", &json!({}))
+        .await
+        .ok();
+    assert_eq!(restarted.get("breaker"), None);
+    eventually(async || acme.get("/v1/queue").await.ok()["dead"] == 22).await;
+}

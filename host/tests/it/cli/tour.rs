@@ -373,6 +373,7 @@ fn change(tenant: &Client<'_>) {
     tenant.says(&["dead-letters", "replay", &turn], &["replayed 1"]);
     tenant.says(&["agents", "pause", "probe"], &["paused"]);
     tenant.says(&["agents", "resume", "probe"], &["active"]);
+    tenant.says(&["agents", "restart", "probe"], &["active"]);
     tenant.run(2, &["agents", "delete", "probe"]);
     tenant.says(&["agents", "delete", "probe", "--yes"], &["deleted"]);
     tenant.says(&["agents"], &["no agents"]);
