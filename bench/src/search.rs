@@ -145,13 +145,12 @@ impl Bench {
     }
 
     /// The median of a search in microseconds, of several rounds.
-    async fn time(&self, mode: SearchMode, entries: usize) -> Result<Sample> {
+    async fn time(&self, mode: SearchMode, question: impl Fn(usize) -> String) -> Result<Sample> {
         let mut rounds = Vec::new();
         for round in 0..ROUNDS {
             let mut micros = Vec::new();
             for number in 0..SEARCHES {
-                let text = corpus::question(round * SEARCHES + number, entries);
-                let query = query(mode, text);
+                let query = query(mode, question(round * SEARCHES + number));
                 let start = Instant::now();
                 let found = self.search(&query).await?;
                 micros.push(start.elapsed().as_secs_f64() * 1e6);
@@ -259,13 +258,16 @@ async fn of_size(entries: usize, must: Option<f64>, scan_then: f64) -> Result<Ve
         better: Better::Lower,
     };
     let mut rows = vec![time("nearest ten in memory, graph if it pays", graph, must)];
-    let vector = bench.time(SearchMode::Vector, entries).await?;
+    let question = |number| corpus::question(number, entries);
+    let vector = bench.time(SearchMode::Vector, question).await?;
     rows.push(time("search by vectors", vector, None));
-    let words = bench.time(SearchMode::Keyword, entries).await?;
+    let words = bench.time(SearchMode::Keyword, question).await?;
     rows.push(time("search by words", words, None));
-    let hybrid = bench.time(SearchMode::Hybrid, entries).await?;
+    let hybrid = bench.time(SearchMode::Hybrid, question).await?;
     let must = largest.then_some(HYBRID_MUST);
     rows.push(time("hybrid search", hybrid, must));
+    let common = bench.time(SearchMode::Hybrid, corpus::common).await?;
+    rows.push(time("hybrid search, the commonest words", common, None));
     for every in [1, 2, 10, 100] {
         let tag = (every > 1).then(|| format!("every-{every}"));
         let recall = bench.recall(entries, every, tag.as_deref()).await?;

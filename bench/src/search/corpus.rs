@@ -87,6 +87,13 @@ pub(super) fn question(number: usize, of: usize) -> String {
     text(random.below(clusters(of)), 10_000_000 + number, [3, 3])
 }
 
+/// A question of three of the ten commonest words. From an eighth to two thirds of the entries have each.
+pub(super) fn common(number: usize) -> String {
+    let mut random = Random::new(number as u64 + 99);
+    let words = (0..3).map(|_| format!("w{}", random.below(10)));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn clusters(of: usize) -> usize {
     (of / CLUSTER).max(10)
 }

@@ -316,7 +316,7 @@ pub struct Found {
     pub shortfall: Option<Shortfall>,
 }
 
-/// Why a search by likeness saw less than there is.
+/// Why a search saw less than there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Shortfall {
     /// Words alone were looked for, as the question has no vector.
@@ -325,6 +325,12 @@ pub enum Shortfall {
     /// Some entries are still to be embedded and were found by words alone.
     #[error("some entries have no vector yet and were searched by words alone")]
     NotAllEmbedded,
+    /// The question has common words alone, and only the latest of what has them was looked at.
+    #[error(
+        "all words of the question are in very many entries, and by words only the latest of these were looked at: \
+         ask with a rarer word"
+    )]
+    CommonWords,
 }
 
 /// Reads of semantic memory, as far as the scope's customer and user see.

@@ -35,10 +35,10 @@ mod ranks;
 
 pub(super) use allowed::has_members;
 #[cfg(test)]
-pub(super) use by_words::{RARE_ROWS_MAX, words_sql};
+pub(super) use by_words::{LATEST_ROWS_MAX, RARE_ROWS_MAX, latest_sql, words_sql};
 
 use allowed::{ALLOWED, Allowed};
-use by_words::by_words;
+use by_words::{Worded, by_words};
 use ranks::{Scored, best_first, together};
 
 /// How deep each list is fused for the first pages: one place deeper adds less than a hundredth to a score,
@@ -75,13 +75,15 @@ pub(super) fn search(
         embedder: question.embedder,
         vector,
     };
-    let hits = search.hits()?;
+    let Page { hits, is_short } = search.hits()?;
     let looked_at_vectors = shortfall.is_none() && search.vector.is_some();
     let behind =
         looked_at_vectors && embedding::is_behind(conn).during("looking for missing vectors")?;
     Ok(Found {
         hits,
-        shortfall: shortfall.or(behind.then_some(Shortfall::NotAllEmbedded)),
+        shortfall: shortfall
+            .or(behind.then_some(Shortfall::NotAllEmbedded))
+            .or(is_short.then_some(Shortfall::CommonWords)),
     })
 }
 
@@ -102,12 +104,20 @@ struct FromMemory {
     answer: Answer,
 }
 
+/// What is answered.
+#[derive(Default)]
+struct Page {
+    hits: Vec<Hit>,
+    /// Not all that has the question's words was looked at.
+    is_short: bool,
+}
+
 impl Search<'_> {
-    fn hits(&self) -> Result<Vec<Hit>> {
+    fn hits(&self) -> Result<Page> {
         for _ in 0..ATTEMPTS_MAX {
             let memory = self.ask_memory().during("searching vectors in memory")?;
-            if let Some(hits) = self.run(memory)? {
-                return Ok(hits);
+            if let Some(page) = self.run(memory)? {
+                return Ok(page);
             }
         }
         Ok(self.run(None)?.unwrap_or_default())
@@ -141,15 +151,18 @@ impl Search<'_> {
     }
 
     /// The hits, all read at one moment; none if one changed since the index gave it.
-    fn run(&self, memory: Option<FromMemory>) -> Result<Option<Vec<Hit>>> {
+    fn run(&self, memory: Option<FromMemory>) -> Result<Option<Page>> {
         let snapshot = self
             .conn
             .unchecked_transaction()
             .during("beginning to search")?;
         let near = memory.iter().flat_map(|memory| &memory.answer.near);
         let versions: HashMap<i64, i64> = near.map(|near| (near.n, near.version)).collect();
-        let words = match self.query.mode {
-            SearchMode::Vector => Vec::new(),
+        let Worded { list, is_short } = match self.query.mode {
+            SearchMode::Vector => Worded {
+                list: Vec::new(),
+                is_short: false,
+            },
             SearchMode::Keyword | SearchMode::Hybrid => {
                 let text = &self.query.text;
                 by_words(self.conn, self.index, &self.allowed, text, self.depth())
@@ -162,9 +175,9 @@ impl Search<'_> {
             (None, None) => Ok(Vec::new()),
         };
         let vector = vector.during("searching knowledge by vector")?;
-        let page = self.page(together(self.query.mode, words, vector), &versions);
+        let hits = self.page(together(self.query.mode, list, vector), &versions)?;
         drop(snapshot);
-        page
+        Ok(hits.map(|hits| Page { hits, is_short }))
     }
 
     /// The nearest of memory, and of the rows that it left aside.
@@ -267,5 +280,5 @@ pub(super) fn search_rows(
         embedder: question.embedder,
         vector: question.vector.ok(),
     };
-    Ok(search.run(None)?.unwrap_or_default())
+    Ok(search.run(None)?.unwrap_or_default().hits)
 }

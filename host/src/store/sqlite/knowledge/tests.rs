@@ -7,12 +7,13 @@ use rusqlite::Connection;
 use super::super::embedding::{Question, Vectoring};
 use super::super::testing::{self, identity, plan, scope, tenant_db};
 use super::super::vector_index::{Keeper, VECTOR_BYTES_MAX, VectorIndex};
-use super::search::{RARE_ROWS_MAX, search, words_sql};
+use super::search::{LATEST_ROWS_MAX, RARE_ROWS_MAX, latest_sql, search, words_sql};
 use super::*;
 use crate::error::Error;
 use crate::memory::embed::{OFFLINE_NAME, Offline, embed};
 use crate::memory::{
-    Hit, KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Why,
+    Found, Hit, KNOWLEDGE_ENTRIES_MAX, SEARCH_LIMIT_MAX, SEARCH_OFFSET_MAX, SearchMode, Shortfall,
+    Why,
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -47,15 +48,19 @@ fn search_at(
     query: &KnowledgeQuery,
     now: Timestamp,
 ) -> Vec<Hit> {
+    let found = look(conn, scope, query, now);
+    assert_eq!(found.shortfall, None);
+    found.hits
+}
+
+fn look(conn: &Connection, scope: &TenantScope, query: &KnowledgeQuery, now: Timestamp) -> Found {
     let question = Question {
         embedder: OFFLINE_NAME.into(),
         vector: Ok(embed(&query.text)),
     };
     // Made anew for each search, as nobody tells it of changes.
     let index = VectorIndex::new(&Keeper::start(VECTOR_BYTES_MAX).unwrap().0);
-    let found = search(conn, &index, scope, (query, question), now).unwrap();
-    assert_eq!(found.shortfall, None);
-    found.hits
+    search(conn, &index, scope, (query, question), now).unwrap()
 }
 
 fn found(conn: &Connection, who: &str, query: &KnowledgeQuery) -> Vec<String> {
@@ -324,6 +329,13 @@ fn words_are_asked_for_once() {
         steps[0].starts_with("SCAN knowledge_words VIRTUAL TABLE"),
         "{steps:?}"
     );
+    // The latest first is how the index gives them: a sort would wait for the last of a hundred thousand.
+    let steps = plan(&tenant_db(), &latest_sql());
+    assert!(
+        steps[0].starts_with("SCAN knowledge_words VIRTUAL TABLE")
+            && !steps.iter().any(|step| step.contains("ORDER BY")),
+        "{steps:?}"
+    );
 }
 
 /// Else every write goes through all that is there already: at 28,000 entries that was a millisecond each.
@@ -434,6 +446,66 @@ fn common_words_rank_only_where_rare_ones_find_too_little() {
         many("nowhere the"),
         100,
         "a word that nobody has stands in no way"
+    );
+}
+
+/// What it takes to answer does not grow with how many entries have the words, whoever wrote them.
+#[test]
+fn a_question_of_common_words_is_answered_from_the_latest_that_are_seen() {
+    let conn = tenant_db();
+    let vectors = vectoring().vectors_of(&entry("/", Visibility::Tenant, "", "a lamp"));
+    let write = |who: &str, visibility, text: &str, source: Option<&str>| {
+        let write = KnowledgeWrite {
+            source: source.map(Into::into),
+            ..entry(who, visibility, "", text)
+        };
+        apply_put(&conn, &write, &vectors).unwrap();
+    };
+    let red = RARE_ROWS_MAX + 200;
+    conn.execute_batch("BEGIN").unwrap();
+    for i in 0..=LATEST_ROWS_MAX {
+        let text = match i {
+            0 => "the oldest is red".to_owned(),
+            i if i < red => format!("the red one {i}"),
+            i => format!("the other {i}"),
+        };
+        let source = (i == 0).then_some("attic");
+        write("acme/ann", Visibility::Private, &text, source);
+    }
+    for i in 0..LATEST_ROWS_MAX {
+        let text = format!("the red one of somebody else {i}");
+        write("acme/mallory", Visibility::Private, &text, None);
+    }
+    conn.execute_batch("COMMIT").unwrap();
+    let look = |text: &str, source: Option<&str>| {
+        let query = KnowledgeQuery {
+            source: source.map(Into::into),
+            ..ask(text, SearchMode::Keyword)
+        };
+        let found = look(&conn, &scope("acme/ann"), &query, NOW);
+        let texts = found.hits.iter().map(|hit| hit.item.content.to_string());
+        (texts.collect::<Vec<_>>(), found.shortfall)
+    };
+    let (texts, shortfall) = look("the", None);
+    assert_eq!(shortfall, Some(Shortfall::CommonWords));
+    let latest = (LATEST_ROWS_MAX - 99..=LATEST_ROWS_MAX).map(|i| format!("the other {i}"));
+    assert_eq!(texts, latest.collect::<Vec<_>>());
+    // All that have the less common one are looked at: none has more words.
+    let (texts, shortfall) = look("the red", None);
+    assert_eq!(shortfall, None);
+    assert!(
+        texts.len() == 100 && texts.iter().all(|text| text.contains("red")),
+        "{texts:?}"
+    );
+    // What a filter leaves is found however old it is.
+    let oldest = vec!["the oldest is red".to_owned()];
+    assert_eq!(look("the", Some("attic")), (oldest.clone(), None));
+    assert_eq!(look("the red", Some("attic")), (oldest.clone(), None));
+    // A rare word wins, and common ones fill up behind it.
+    let (texts, shortfall) = look("the oldest", None);
+    assert_eq!(
+        (&texts[..1], texts.len(), shortfall),
+        (&oldest[..], 100, None)
     );
 }
 

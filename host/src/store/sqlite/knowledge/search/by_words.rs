@@ -1,12 +1,14 @@
 //! Ranking by words, BM25 of FTS5.
 //!
-//! To rank a row takes about two microseconds, so that a word which half of a hundred thousand entries have
-//! would take a tenth of a second, and says next to nothing. Where there are many entries, rows are therefore
-//! found by the words that few of the rows which the searcher sees have. How many do is counted among these
-//! alone: however often others write a word, it is looked for as before.
+//! To rank a row takes about two microseconds, and BM25 goes through all rows of each word besides, so that a word
+//! which half of a hundred thousand entries have would take a tenth of a second, and says next to nothing. Where
+//! there are many entries, rows are therefore found by the words that few of the rows which the searcher sees have.
+//! How many do is counted among these alone: however often others write a word, it is looked for as before.
 //!
-//! Words that many have count again when the others do not fill the list: first rows that have all of them,
-//! and if even these are few, rows that have any word at all. So whatever has a word of the question is found.
+//! Words that many have count when the others do not fill the list, and then without BM25: see [`common`]. So
+//! whatever has a word of the question is found, and what that takes is bounded.
+
+use std::collections::HashSet;
 
 use rusqlite::{Connection, Row, ToSql, params};
 
@@ -15,11 +17,24 @@ use super::allowed::{ALLOWED, Allowed};
 use crate::store::sqlite::vector_index::VectorIndex;
 use crate::store::sqlite::words;
 
+mod common;
+
+#[cfg(test)]
+pub(in super::super) use common::{LATEST_ROWS_MAX, latest_sql};
+
 /// A word that more of the seen rows have than this is common. In a tenant of no more entries none is.
 pub(in super::super) const RARE_ROWS_MAX: usize = 1_000;
 /// When the rare words are in more rows than this, of all that anybody wrote, the search is kept to the
 /// domains that are seen; otherwise it is cheaper to look at the rows of others and pass them over.
 const FOREIGN_ROWS_MAX: usize = 4 * RARE_ROWS_MAX;
+
+/// What is found by words.
+pub(super) struct Worded {
+    /// The best first.
+    pub(super) list: Ranked,
+    /// The question is made of common words alone, and not all rows that have them were looked at.
+    pub(super) is_short: bool,
+}
 
 /// The best of what is allowed.
 pub(super) fn by_words(
@@ -28,10 +43,42 @@ pub(super) fn by_words(
     allowed: &Allowed,
     text: &str,
     depth: usize,
-) -> rusqlite::Result<Ranked> {
-    let Some(expression) = expression(conn, index, &allowed.domains, text, depth)? else {
-        return Ok(Vec::new());
+) -> rusqlite::Result<Worded> {
+    let words = words::quoted(text);
+    let told = tell_apart(conn, index, &allowed.domains, &words)?;
+    let mut list = match &told.expression {
+        Some(expression) => ranked(conn, allowed, expression, depth)?,
+        None => Ranked::new(),
     };
+    let room = depth - list.len();
+    if room == 0 || told.common.is_empty() {
+        let is_short = false;
+        return Ok(Worded { list, is_short });
+    }
+    let known: HashSet<i64> = list.iter().map(|(n, _)| *n).collect();
+    let search = common::Search {
+        conn,
+        allowed,
+        known: &known,
+        room,
+    };
+    let (rest, is_cut) = search.rows(&told.common)?;
+    let is_short = is_cut && list.is_empty();
+    // Below what a rare word found, whatever it is worth.
+    let scale = match (list.last(), rest.first()) {
+        (Some((_, least)), Some((_, best))) => least / (1.0 + best),
+        _ => 1.0,
+    };
+    list.extend(rest.into_iter().map(|(n, score)| (n, score * scale)));
+    Ok(Worded { list, is_short })
+}
+
+fn ranked(
+    conn: &Connection,
+    allowed: &Allowed,
+    expression: &str,
+    depth: usize,
+) -> rusqlite::Result<Ranked> {
     let mut statement = conn.prepare_cached(&words_sql())?;
     let mut rows = statement.query(&allowed.params(&expression)[..])?;
     let mut found = Vec::new();
@@ -55,79 +102,53 @@ pub(in super::super) fn words_sql() -> String {
     )
 }
 
-/// What to look for so that at least `depth` rows are found, if there are.
-fn expression(
+/// The words of a question.
+struct ToldApart<'a> {
+    /// What finds the rows that have one of those to rank by, if there are such.
+    expression: Option<String>,
+    /// The others.
+    common: Vec<&'a str>,
+}
+
+fn tell_apart<'a>(
     conn: &Connection,
     index: &VectorIndex,
     domains: &[String; 3],
-    text: &str,
-    depth: usize,
-) -> rusqlite::Result<Option<String>> {
-    let words = words::quoted(text);
-    if words.is_empty() {
-        return Ok(None);
+    words: &'a [String],
+) -> rusqlite::Result<ToldApart<'a>> {
+    if words.is_empty() || entries(conn)? <= RARE_ROWS_MAX as i64 {
+        let all = (!words.is_empty()).then(|| words::within(domains, &words.join(" OR ")));
+        return Ok(ToldApart {
+            expression: all,
+            common: Vec::new(),
+        });
     }
-    let all = words.join(" OR ");
-    if entries(conn)? <= RARE_ROWS_MAX as i64 {
-        return Ok(Some(words::within(domains, &all)));
-    }
-    let choose = |counter: &Counter<'_>| choose(counter, &words, depth);
-    let chosen = index
-        .with_domains(domains, |sees| choose(&Counter::InMemory { conn, sees }))
-        .unwrap_or_else(|| choose(&Counter::InRows { conn, domains }))?;
-    Ok(Some(match chosen {
-        Some(Chosen { expression, met }) if met <= FOREIGN_ROWS_MAX => {
-            format!("- domain : ({expression})")
+    let count = |counter: &Counter<'_>| {
+        let (mut rare, mut common, mut met) = (Vec::new(), Vec::new(), 0);
+        for word in words {
+            let count = counter.count(word, RARE_ROWS_MAX)?;
+            if count.seen > RARE_ROWS_MAX {
+                common.push(word.as_str());
+            } else {
+                rare.push(word.as_str());
+                met += count.met;
+            }
         }
-        Some(Chosen { expression, .. }) => words::within(domains, &expression),
-        None => words::within(domains, &all),
-    }))
+        let rare = (!rare.is_empty()).then(|| rare.join(" OR "));
+        let expression = rare.map(|rare| match met {
+            ..=FOREIGN_ROWS_MAX => format!("- domain : ({rare})"),
+            _ => words::within(domains, &rare),
+        });
+        Ok(ToldApart { expression, common })
+    };
+    index
+        .with_domains(domains, |sees| count(&Counter::InMemory { conn, sees }))
+        .unwrap_or_else(|| count(&Counter::InRows { conn, domains }))
 }
 
 fn entries(conn: &Connection) -> rusqlite::Result<i64> {
     conn.prepare_cached("SELECT value FROM memory_counters WHERE name = 'knowledge_entries'")?
         .query_row([], |row| row.get(0))
-}
-
-struct Chosen {
-    expression: String,
-    /// Rows that were met while counting, of whoever.
-    met: usize,
-}
-
-/// None: all words, as fewer would find too little.
-fn choose(
-    counter: &Counter<'_>,
-    words: &[String],
-    depth: usize,
-) -> rusqlite::Result<Option<Chosen>> {
-    let (mut rare, mut common) = (Vec::new(), Vec::new());
-    let (mut seen, mut met) = (0, 0);
-    for word in words {
-        let count = counter.count(word, RARE_ROWS_MAX)?;
-        if count.seen > RARE_ROWS_MAX {
-            common.push(word.as_str());
-        } else {
-            rare.push(word.as_str());
-            seen += count.seen;
-            met += count.met;
-        }
-    }
-    if common.is_empty() || seen >= depth {
-        let expression = rare.join(" OR ");
-        return Ok(Some(Chosen { expression, met }));
-    }
-    let together = format!("({})", common.join(" AND "));
-    let count = counter.count(&together, depth)?;
-    if count.seen < depth {
-        return Ok(None);
-    }
-    rare.push(&together);
-    Ok(Some(Chosen {
-        expression: rare.join(" OR "),
-        // How many there are is not known.
-        met: usize::MAX,
-    }))
 }
 
 struct Count {
