@@ -269,7 +269,7 @@ fn filtered(
                 told = true;
                 kept.extend(is_true.then_some(entry));
             }
-            Err(Untold::Absent) => told = true,
+            Err(Untold::Absent) => {}
             Err(Untold::Unfit(reason)) => {
                 untold.get_or_insert_with(|| (entry.name().clone(), reason));
             }
