@@ -220,15 +220,11 @@ pub(crate) async fn restart_agent(
     UrlPath(name): UrlPath<AgentName>,
 ) -> ApiResult<Json<AgentView>> {
     let agent = api.agent(&caller.scope, &name).await?;
-    let change = Change::Resume.apply(&agent.status)?;
+    // Refused before anything is stopped.
+    Change::Resume.apply(&agent.status)?;
     api.app.hosted.restart(caller.scope.tenant(), &agent);
-    match change {
-        Some(_) => {
-            api.change_status(&caller.scope, &name, Change::Resume)
-                .await
-        }
-        None => Ok(Json(AgentView::from(&*agent))),
-    }
+    api.change_status(&caller.scope, &name, Change::Resume)
+        .await
 }
 
 /// Trust an agent again that was quarantined for taking the host down.
