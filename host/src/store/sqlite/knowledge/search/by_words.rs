@@ -27,6 +27,8 @@ pub(in super::super) const RARE_ROWS_MAX: usize = 1_000;
 /// When the rare words are in more rows than this, of all that anybody wrote, the search is kept to the
 /// domains that are seen; otherwise it is cheaper to look at the rows of others and pass them over.
 const FOREIGN_ROWS_MAX: usize = 4 * RARE_ROWS_MAX;
+/// The rows that an expression finds, of whoever.
+const HAVING: &str = "SELECT rowid FROM knowledge_words WHERE knowledge_words MATCH ?1";
 
 /// What is found by words.
 pub(super) struct Worded {
@@ -178,9 +180,8 @@ impl Counter<'_> {
         let expression = format!("- domain : {expression}");
         match self {
             Self::InMemory { conn, sees } => {
-                let sql = "SELECT rowid FROM knowledge_words WHERE knowledge_words MATCH ?1";
                 let sees = |row: &Row<'_>| row.get(0).map(sees);
-                count(conn, sql, &[&expression], &sees, most)
+                count(conn, HAVING, &[&expression], &sees, most)
             }
             Self::InRows { conn, domains } => {
                 let [private, customer, tenant] = domains;

@@ -9,10 +9,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::super::Ranked;
 use super::super::allowed::{ALLOWED, Allowed};
+use super::HAVING;
 use crate::store::sqlite::words;
 
 /// Most rows of a word that are looked at: two microseconds each. A list is sixty-four deep.
@@ -79,14 +80,10 @@ impl Search<'_> {
     }
 
     fn count(&self, word: &str) -> rusqlite::Result<usize> {
-        let sql = "SELECT rowid FROM knowledge_words WHERE knowledge_words MATCH ?1";
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let mut rows = statement.query([words::within(&self.allowed.domains, word)])?;
-        let mut count = 0;
-        while count <= COUNTED_ROWS_MAX && rows.next()?.is_some() {
-            count += 1;
-        }
-        Ok(count)
+        let expression = words::within(&self.allowed.domains, word);
+        let all = |_: &Row<'_>| Ok(true);
+        let count = super::count(self.conn, HAVING, &[&expression], &all, COUNTED_ROWS_MAX)?;
+        Ok(count.seen)
     }
 
     /// Add the latest rows that an expression finds, each with the least score. Says whether there are more.
