@@ -5,7 +5,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -33,8 +32,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let page = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let tests: BTreeSet<&str> = page.lines().flat_map(tests_of).collect();
     let filter: Vec<String> = tests.iter().map(|name| format!("test(={name})")).collect();
-    let mut runner = Command::new("cargo");
-    runner.args([
+    let mut runner = shell::cargo(&[
         "nextest",
         "run",
         "--workspace",
@@ -42,10 +40,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         "--profile",
         PROFILE,
     ]);
-    runner
-        .args(["-E", &filter.join(" or ")])
-        .current_dir(paths::root());
-    shell::loud(&mut runner).context("an attack came through, or the run did not end")?;
+    shell::loud(runner.args(["-E", &filter.join(" or ")]))
+        .context("an attack came through, or the run did not end")?;
 
     let report = paths::target().join(REPORT);
     let report = fs::read_to_string(&report).with_context(|| report.display().to_string())?;

@@ -11,9 +11,7 @@ use crate::{guests, paths, shell};
 pub(crate) fn run(args: &[String]) -> Result<()> {
     guests::run(&[])?;
     eprintln!("  ....  the host (some minutes the first time)");
-    let mut build = Command::new("cargo");
-    build.args(["build", "--package", "warren"]);
-    shell::loud(build.current_dir(paths::root()))?;
+    shell::loud(&mut shell::cargo(&["build", "--package", "warren"]))?;
     let program = paths::target().join("debug/warren");
     // In place of this process, so that Ctrl-C reaches the host alone and its exit code is ours.
     let error = Command::new(&program)

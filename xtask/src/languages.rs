@@ -103,11 +103,12 @@ fn names(built: &[Built]) -> String {
 
 /// Builds the agents of languages, several at once; `all` of them must be had, else only those that always are.
 fn build(languages: &[&Language], all: bool) -> Result<Outcome> {
-    shell::loud(
-        Command::new("cargo")
-            .args(["build", "--workspace", "--bins", "--quiet"])
-            .current_dir(paths::root()),
-    )?;
+    shell::loud(&mut shell::cargo(&[
+        "build",
+        "--workspace",
+        "--bins",
+        "--quiet",
+    ]))?;
     let waiting = Mutex::new(languages.iter());
     let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
     let work = || {
@@ -259,13 +260,11 @@ fn path_with(tools: Option<&Path>) -> Result<OsString> {
 }
 
 fn hold(names: &str) -> Result<()> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(paths::root()).env(VARIABLE, names);
-    if paths::on_path("cargo-nextest").is_some() {
-        let filter = format!("test(/^{TESTS}/)");
-        cargo.args(["nextest", "run", "--workspace", "-E", &filter]);
+    let filter = format!("test(/^{TESTS}/)");
+    let mut tests = if paths::on_path("cargo-nextest").is_some() {
+        shell::cargo(&["nextest", "run", "--workspace", "-E", &filter])
     } else {
-        cargo.args(["test", "--workspace", "--test", "it", "--", TESTS]);
-    }
-    shell::loud(&mut cargo)
+        shell::cargo(&["test", "--workspace", "--test", "it", "--", TESTS])
+    };
+    shell::loud(tests.env(VARIABLE, names))
 }

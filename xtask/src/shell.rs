@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::paths;
+
 /// How often a waiting terminal line is renewed; short enough to look alive.
 const TICK: Duration = Duration::from_millis(100);
 /// How often a log that is no terminal gets a sign of life; CI systems give up on silence after minutes.
@@ -74,6 +76,13 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&out.stdout).trim().to_owned())
+}
+
+/// `cargo` with `args`, in this workspace.
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(args).current_dir(paths::root());
+    cargo
 }
 
 /// A failure on one line: what failed, and the last that its log says.

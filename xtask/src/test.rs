@@ -17,7 +17,12 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let docs = if args.is_empty() {
         let (variable, languages) = languages::ready()?;
         runner.env(variable, languages);
-        shell::loud(&mut cargo(&["test", "--workspace", "--doc", "--quiet"]))
+        shell::loud(&mut shell::cargo(&[
+            "test",
+            "--workspace",
+            "--doc",
+            "--quiet",
+        ]))
     } else {
         Ok(())
     };
@@ -41,7 +46,7 @@ fn runner() -> Command {
         eprintln!(
             "cargo-nextest is not installed, `cargo test` does it too (slower; `cargo install --locked cargo-nextest`)."
         );
-        return cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+        return shell::cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"]);
     }
     let profile = if std::env::var_os("WARREN_LONG").is_some() {
         "long"
@@ -50,7 +55,7 @@ fn runner() -> Command {
     } else {
         "default"
     };
-    cargo(&[
+    shell::cargo(&[
         "nextest",
         "run",
         "--workspace",
@@ -58,10 +63,4 @@ fn runner() -> Command {
         "--profile",
         profile,
     ])
-}
-
-fn cargo(args: &[&str]) -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.args(args).current_dir(paths::root());
-    cargo
 }
