@@ -75,7 +75,7 @@ impl BenchHost {
             .uploads
             .accept(scope, component.into())
             .await?;
-        let grants = accepted.manifest.grants.iter().copied().collect();
+        let grants = accepted.manifest.grants.clone();
         let version = NewVersion {
             name: accepted.manifest.name.clone(),
             digest: accepted.digest,

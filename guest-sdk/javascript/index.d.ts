@@ -28,6 +28,9 @@ export type Grant =
 /** A word for several: `working` is `working:read` and `working:write`. */
 export type Grants = "events" | "registry" | "working" | "knowledge" | "episodes" | "procedures";
 
+/** A host that may be asked over HTTP: `http:api.example.com`, `http:*.example.com:8443`. */
+export type HttpGrant = `http:${string}`;
+
 export const TOPICS: readonly Topic[];
 export const GRANTS: readonly Grant[];
 
@@ -160,7 +163,7 @@ export interface Declaration {
   /** What it publishes. Asks for `events:publish`. */
   produces?: readonly EventType<any>[];
   /** What else it asks for. What is not asked for is denied, even where the tenant would allow it. */
-  grants?: readonly (Grant | Grants)[];
+  grants?: readonly (Grant | Grants | HttpGrant)[];
   /** Whether it calls tool agents. Asks for `events:call`. */
   calls?: boolean;
   /** What it can do, by names that others look for. */
@@ -187,7 +190,7 @@ export interface Declaration {
 export interface Agent {
   readonly name: string;
   readonly kind: string;
-  readonly grants: readonly Grant[];
+  readonly grants: readonly (Grant | HttpGrant)[];
   /** What the host reads when it is pushed. */
   manifest(): Record<string, any>;
   describe(): string;

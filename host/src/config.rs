@@ -7,11 +7,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::app::{AdminKey, ApiLimits, Front, HttpSettings};
 use crate::dispatch::DispatchLimits;
+use crate::egress::{EgressSettings, SystemResolver};
 use crate::embedders::{EMBEDDER_KEY_VARIABLE, EmbedderKey, EmbedderSettings};
 use crate::error::{Error, Result};
 use crate::host::{HostSettings, RetentionSettings};
@@ -79,6 +81,8 @@ pub struct Config {
     pub issuers: Issuers,
     /// What each tenant may use unless it is set otherwise for one.
     pub quota: QuotaSettings,
+    /// What requests of agents to the outside may be, and where they may go.
+    pub egress: EgressSettings,
     /// The operator's key, from the environment.
     #[serde(skip)]
     pub admin_key: Option<OperatorSecret>,
@@ -103,6 +107,7 @@ impl Default for Config {
             identity: IdentitySettings::default(),
             issuers: Issuers::default(),
             quota: QuotaSettings::default(),
+            egress: EgressSettings::default(),
             admin_key: None,
         }
     }
@@ -228,6 +233,8 @@ impl Config {
             api: self.api,
             registry: self.registry,
             quota: self.quota,
+            egress: self.egress,
+            resolver: Arc::new(SystemResolver::default()),
         })
     }
 
@@ -258,6 +265,7 @@ impl Config {
         // Built for its mistakes: the start is the time to hear of them.
         config.memory.embedder.build()?;
         config.front()?;
+        config.egress.check()?;
         config.sandboxes_suffice()?;
         Ok(Loaded { config, notes })
     }
@@ -265,7 +273,7 @@ impl Config {
 
 /// Numbers of which 0 means something: for ever, at once, not at all. Any other limit of 0 would make a host
 /// that starts and does nothing.
-const MAY_BE_ZERO: [&str; 11] = [
+const MAY_BE_ZERO: [&str; 12] = [
     "retention.days",
     "retention.interval_ms",
     "dispatch.reruns_max",
@@ -277,6 +285,7 @@ const MAY_BE_ZERO: [&str; 11] = [
     "quota.cpu_seconds_per_day",
     "quota.events_per_second",
     "quota.payload_bytes_per_second",
+    "quota.egress_bytes_per_day",
 ];
 
 fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, toml::Table)>> {

@@ -20,6 +20,7 @@ use crate::crash::{self, Point};
 use crate::dispatch::{
     DispatchLimits, Dispatcher, Parts, Ran, Recovery, Runner, ServiceSweeper, UsageTeller,
 };
+use crate::egress::{Egress, EgressSettings, Resolve, SystemResolver};
 use crate::embedders::{EmbedderSettings, Work, Worker};
 use crate::error::Result;
 use crate::id::Digest;
@@ -77,6 +78,10 @@ pub struct HostSettings {
     pub registry: RegistrySettings,
     /// What each tenant may use unless it is set otherwise for one.
     pub quota: QuotaSettings,
+    /// What requests to the outside may be, and where they may go.
+    pub egress: EgressSettings,
+    /// Finds the addresses of the hosts that they go to.
+    pub resolver: Arc<dyn Resolve>,
 }
 
 impl HostSettings {
@@ -97,6 +102,8 @@ impl HostSettings {
             api: ApiLimits::default(),
             registry: RegistrySettings::default(),
             quota: QuotaSettings::default(),
+            egress: EgressSettings::default(),
+            resolver: Arc::new(SystemResolver::default()),
         }
     }
 
@@ -170,7 +177,9 @@ impl Host {
         )?;
         let artifacts = Artifacts::open(&settings.data_dir, store.mac_key(), settings.intake)?;
         let source: Arc<dyn ArtifactSource> = Arc::<Artifacts>::clone(&artifacts);
-        let sandbox = Sandbox::new(settings.sandbox, source)?;
+        let way = (settings.egress, settings.resolver);
+        let egress = egress(&store, &clock, way)?;
+        let sandbox = Sandbox::new(settings.sandbox, source, Some(egress))?;
         let intake = Intake::new(artifacts, Arc::clone(&sandbox))?;
         let services = services(&store, &clock);
         let sweeper = Sweeper {
@@ -362,6 +371,20 @@ fn services(store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>) -> Arc<Services> {
         hosted: OnceLock::new(),
         allowances: Arc::clone(store.allowances()),
     })
+}
+
+/// The way out.
+fn egress(
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+    (settings, resolver): (EgressSettings, Arc<dyn Resolve>),
+) -> Result<Arc<Egress>> {
+    Egress::new(
+        settings,
+        resolver,
+        Arc::clone(store.allowances()),
+        Arc::clone(clock),
+    )
 }
 
 /// What is known of the agents, for the HTTP side, and for turns while that side lives.

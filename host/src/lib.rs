@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod crash;
 pub mod dispatch;
+pub mod egress;
 pub mod embedders;
 pub mod error;
 pub mod events;

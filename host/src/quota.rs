@@ -49,11 +49,13 @@ pub enum Quota {
     StreamsPerTenantMax,
     /// Uploads at once; more are refused.
     UploadsPerTenantMax,
+    /// Bytes that requests to the outside send and receive in a UTC day; more are refused.
+    EgressBytesPerDay,
 }
 
 impl Quota {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TurnsPerSecond,
         Self::TenantTurnsRunningMax,
         Self::CpuSecondsPerDay,
@@ -64,6 +66,7 @@ impl Quota {
         Self::AgentsPerTenantMax,
         Self::StreamsPerTenantMax,
         Self::UploadsPerTenantMax,
+        Self::EgressBytesPerDay,
     ];
 
     /// Its word.
@@ -79,6 +82,7 @@ impl Quota {
             Self::AgentsPerTenantMax => "agents_per_tenant_max",
             Self::StreamsPerTenantMax => "streams_per_tenant_max",
             Self::UploadsPerTenantMax => "uploads_per_tenant_max",
+            Self::EgressBytesPerDay => "egress_bytes_per_day",
         }
     }
 
@@ -95,6 +99,7 @@ impl Quota {
             Self::AgentsPerTenantMax => "agents",
             Self::StreamsPerTenantMax => "streams at once",
             Self::UploadsPerTenantMax => "uploads at once",
+            Self::EgressBytesPerDay => "bytes a day",
         }
     }
 
@@ -106,6 +111,7 @@ impl Quota {
                 | Self::CpuSecondsPerDay
                 | Self::EventsPerSecond
                 | Self::PayloadBytesPerSecond
+                | Self::EgressBytesPerDay
         )
     }
 
@@ -117,7 +123,8 @@ impl Quota {
             Self::TurnsPerSecond
             | Self::CpuSecondsPerDay
             | Self::EventsPerSecond
-            | Self::PayloadBytesPerSecond => 0,
+            | Self::PayloadBytesPerSecond
+            | Self::EgressBytesPerDay => 0,
             Self::TenantTurnsRunningMax => 64,
             Self::TenantBytesMax => 16 * 1024 * 1024 * 1024,
             // The host's own bounds, which whoever assembles it tells: see `host::quotas`.
@@ -219,6 +226,9 @@ pub struct QuotaSettings {
     pub events_per_second: u64,
     /// Bytes of their payloads; 0 is no limit.
     pub payload_bytes_per_second: u64,
+    /// Bytes that requests of one tenant to the outside send and receive in a UTC day, counted since the host started; 0
+    /// is no limit.
+    pub egress_bytes_per_day: u64,
 }
 
 impl QuotaSettings {
@@ -229,6 +239,7 @@ impl QuotaSettings {
             .with(Quota::CpuSecondsPerDay, self.cpu_seconds_per_day)
             .with(Quota::EventsPerSecond, self.events_per_second)
             .with(Quota::PayloadBytesPerSecond, self.payload_bytes_per_second)
+            .with(Quota::EgressBytesPerDay, self.egress_bytes_per_day)
     }
 }
 

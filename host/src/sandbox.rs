@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::turn::{Turn, TurnEnd};
@@ -22,6 +23,7 @@ mod cache;
 mod end;
 pub mod engine;
 mod fences;
+mod http;
 pub mod intake;
 pub mod limits;
 mod linker;
@@ -69,11 +71,15 @@ pub struct Described {
 }
 
 impl Sandbox {
-    /// Make the engine and everything that guests may import.
+    /// Make the engine and everything that guests may import. Without a way out nobody can ask anything over HTTP.
     ///
     /// # Errors
     /// `Internal` if the machine refuses the address space or a thread.
-    pub fn new(limits: SandboxLimits, artifacts: Arc<dyn ArtifactSource>) -> Result<Arc<Self>> {
+    pub fn new(
+        limits: SandboxLimits,
+        artifacts: Arc<dyn ArtifactSource>,
+        egress: Option<Arc<Egress>>,
+    ) -> Result<Arc<Self>> {
         let engine = engine::run_engine(&limits)?;
         let linker =
             linker::linker(&engine).map_err(|e| Error::internal("linking host functions", e))?;
@@ -86,6 +92,7 @@ impl Sandbox {
                 engine,
                 cache,
                 limits,
+                egress,
             }),
         }))
     }

@@ -19,6 +19,7 @@ use crate::memory::{KeyRange, KnowledgeWrite, ProcedureWrite, WorkingKey, Workin
 
 mod calls;
 mod end;
+mod http;
 mod limits;
 mod logging;
 mod lookup;
@@ -35,6 +36,7 @@ pub use crate::events::short;
 pub use crate::memory::NewProcedure;
 pub use calls::NestedCall;
 pub use end::TurnEnd;
+pub use http::{HTTP_RECORDS_MAX, HttpEntry, HttpJournal, HttpOpen, HttpRecord};
 pub use limits::TurnLimits;
 pub use logging::guest_text;
 pub use publishing::{Draft, When, check_extensions};

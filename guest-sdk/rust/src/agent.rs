@@ -201,10 +201,19 @@ impl Agent {
     pub fn grants(mut self, grants: impl IntoIterator<Item = Grant>) -> Self {
         for grant in grants {
             // An agent has a dozen grants at most; a sorted list needs no map's code in the component.
-            if let Err(at) = self.manifest.grants.binary_search(&grant) {
-                self.manifest.grants.insert(at, grant);
+            let words = &mut self.manifest.grants.words;
+            if let Err(at) = words.binary_search(&grant) {
+                words.insert(at, grant);
             }
         }
+        self
+    }
+
+    /// Ask for leave to send HTTP requests to a host: `api.example.com`, `api.example.com:8443`, `*.example.com` for all
+    /// below it, or `http://printer.example` without TLS. A tenant grants each by name; the requests themselves are made
+    /// with `wasi:http/outgoing-handler`.
+    pub fn http(mut self, host: impl Into<String>) -> Self {
+        self.manifest.grants.http.push(host.into());
         self
     }
 
@@ -262,7 +271,7 @@ impl Agent {
 
     /// The grants it asks for, in order.
     pub fn wanted_grants(&self) -> &[Grant] {
-        &self.manifest.grants
+        &self.manifest.grants.words
     }
 
     /// Whether it handles events of this type on this topic.

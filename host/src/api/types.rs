@@ -44,7 +44,9 @@ pub use services::{
     FeedMessage, ResolvedView, ServiceView, ServicesImportView, SignatureView, SigningKeyRequest,
     SigningKeyView, StatusRequest,
 };
-pub use turns::{CallRecordView, DeadLetterView, LogLineView, TurnDetails, TurnView};
+pub use turns::{
+    CallRecordView, DeadLetterView, HttpRecordView, LogLineView, TurnDetails, TurnView,
+};
 pub use usage::{QuotaView, UsagePeriodView, UsageView};
 
 /// One page of a list.

@@ -102,9 +102,10 @@ impl Api {
     }
 
     /// What there is now of what is no rate.
-    async fn used(&self, scope: &TenantScope) -> Result<[(Quota, u64); 7]> {
+    async fn used(&self, scope: &TenantScope) -> Result<[(Quota, u64); 8]> {
         let tenant = scope.tenant();
-        let today = day_of(self.app.clock.now());
+        let now = self.app.clock.now();
+        let today = day_of(now);
         let days = self.app.usage.usage(scope, Span::Day, None, 1).await?;
         let cpu_us = days
             .first()
@@ -121,6 +122,10 @@ impl Api {
             (Quota::AgentsPerTenantMax, agents as u64),
             (Quota::StreamsPerTenantMax, self.streams.taken_by(tenant)),
             (Quota::UploadsPerTenantMax, self.uploads.taken_by(tenant)),
+            (
+                Quota::EgressBytesPerDay,
+                self.app.allowances.egress_used(tenant, now),
+            ),
         ])
     }
 }

@@ -245,7 +245,11 @@ fn fields(agent: &AgentView) -> Vec<(&'static str, String)> {
         Some(reason) => format!("{}: {reason}", agent.status),
         None => agent.status.clone(),
     };
-    let grants: Vec<String> = agent.grants.iter().map(|grant| grant.to_string()).collect();
+    let grants: Vec<String> = agent
+        .grants
+        .all_of_it()
+        .map(|grant| grant.to_string())
+        .collect();
     let mut fields = vec![
         ("name", agent.name.to_string()),
         ("kind", agent.kind.clone()),

@@ -167,6 +167,18 @@ impl Console {
         }
     }
 
+    /// Ask somebody at a terminal; whoever is not there has not agreed.
+    pub(crate) fn agrees(&self, question: &str) -> Result<bool> {
+        if self.json || !self.talk.is_terminal || !io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        let _ = write!(self.talk.to.lock(), "{question} [y/N] ");
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        read.map_err(|error| Failure::new(format!("cannot read the answer: {error}")))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
     /// Show that something is being done until the returned value is dropped.
     pub(crate) fn progress(&self, what: impl Into<String>) -> Progress {
         let what = what.into();

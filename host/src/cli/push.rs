@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::api::types::PushView;
 use crate::id::AgentName;
-use crate::registry::Grant;
+use crate::registry::AnyGrant;
 
-use super::client::{Client, Request};
+use super::client::{Answer, Client, Request};
 use super::console::Tint;
 use super::failure::{Failure, Result};
 use super::{Context, build, text};
@@ -17,6 +17,8 @@ const WAIT: Duration = Duration::from_mins(7);
 
 /// The word that grants nothing.
 const NO_GRANTS: &str = "none";
+/// The word that grants all that the agent asks for.
+const ASKED: &str = "asked";
 
 /// `warren push`.
 #[derive(Debug, clap::Args)]
@@ -27,8 +29,8 @@ pub(crate) struct Args {
     /// Deploy under this name; the project's or the file's unless given
     #[arg(long)]
     name: Option<AgentName>,
-    /// Grant only this of what the agent asks for, may be repeated; `none` grants nothing. All of it
-    /// unless given
+    /// Grant only this of what the agent asks for, may be repeated; `none` grants nothing, `asked` all of it.
+    /// Unless given all capabilities, and hosts (`http:HOST`) after a question
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     grants: Vec<String>,
     /// Have the host check it without deploying it
@@ -37,7 +39,7 @@ pub(crate) struct Args {
 }
 
 /// A file to deploy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Upload {
     /// Under which name.
     pub(crate) name: AgentName,
@@ -50,12 +52,12 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// With all grants that it asks for.
+    /// With all grants that it asks for, hosts included: for whoever runs the host for himself.
     pub(crate) fn new(name: AgentName, bytes: Vec<u8>) -> Self {
         Self {
             name,
             bytes,
-            grants: Vec::new(),
+            grants: vec![ASKED.to_owned()],
             dry_run: false,
         }
     }
@@ -75,8 +77,8 @@ impl Upload {
 }
 
 fn grant(word: &str) -> std::result::Result<String, crate::error::Error> {
-    if word != NO_GRANTS {
-        word.parse::<Grant>()?;
+    if word != NO_GRANTS && word != ASKED {
+        word.parse::<AnyGrant>()?;
     }
     Ok(word.to_owned())
 }
@@ -93,18 +95,38 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         grants: args.grants.clone(),
         dry_run: args.dry_run,
     };
-    let progress = context.console.progress(format!(
-        "Pushing {} ({})",
-        upload.name,
-        text::bytes(upload.bytes.len() as u64)
-    ));
-    let answer = client.send(upload.request())?;
-    drop(progress);
+    let answer = send(&client, upload.clone(), context)?;
     if context.console.is_json() {
         return context.console.json(&answer.raw()?);
     }
-    report(&answer.read()?, context);
+    let pushed: PushView = answer.read()?;
+    report(&pushed, context);
+    let hosts = withheld(&pushed);
+    let ask = args.grants.is_empty() && !args.dry_run && hosts.contains("http:");
+    if ask && context.console.agrees(&format!("Let it ask {hosts}?"))? {
+        let grants = vec![ASKED.to_owned()];
+        let answer = send(&client, Upload { grants, ..upload }, context)?;
+        report(&answer.read()?, context);
+    } else if ask {
+        let hint = "it may not ask these hosts: `--grant asked` grants all that it asks for";
+        context.console.say(Tint::Hint, "hint:", hint);
+    }
     Ok(())
+}
+
+fn send(client: &Client, upload: Upload, context: &Context) -> Result<Answer> {
+    let size = text::bytes(upload.bytes.len() as u64);
+    let pushing = format!("Pushing {} ({size})", upload.name);
+    let _progress = context.console.progress(pushing);
+    client.send(upload.request())
+}
+
+/// What it asks for and did not get.
+fn withheld(pushed: &PushView) -> String {
+    let asked = pushed.manifest.grants.all_of_it();
+    let missing = asked.filter(|grant| !pushed.grants.covers(grant));
+    let words: Vec<String> = missing.map(|grant| grant.to_string()).collect();
+    words.join(" ")
 }
 
 /// Deploy without a word.
@@ -167,23 +189,14 @@ pub(crate) fn report(pushed: &PushView, context: &Context) {
     };
     let word = if pushed.dry_run { "checked" } else { "pushed" };
     console.say(Tint::Good, word, what);
-    let grants: Vec<String> = pushed
-        .grants
-        .iter()
-        .map(|grant| grant.to_string())
-        .collect();
+    let grants = pushed.grants.all_of_it();
+    let grants: Vec<String> = grants.map(|grant| grant.to_string()).collect();
     if !grants.is_empty() {
         console.note(format_args!("  granted  {}", grants.join(" ")));
     }
-    let refused: Vec<&str> = pushed
-        .manifest
-        .grants
-        .iter()
-        .filter(|grant| !pushed.grants.has(**grant))
-        .map(|grant| grant.as_str())
-        .collect();
+    let refused = withheld(pushed);
     if !refused.is_empty() {
-        console.note(format_args!("  withheld {}", refused.join(" ")));
+        console.note(format_args!("  withheld {refused}"));
     }
     for subscription in &pushed.manifest.subscriptions {
         console.note(format_args!(

@@ -168,10 +168,24 @@ pub(crate) fn details(turn: &TurnView) -> Vec<String> {
             ended.unwrap_or_default()
         )
     });
+    let asked = turn.http.iter().filter(|sent| sent.error.is_none());
+    let asked = asked.map(|sent| {
+        let status = sent.status.map(|status| status.to_string());
+        format!(
+            "asked {} {}: {} in {}, {} out, {} in",
+            sent.method,
+            sent.origin,
+            status.as_deref().unwrap_or("no answer"),
+            text::micros(sent.duration_us),
+            text::bytes(sent.sent_bytes),
+            text::bytes(sent.received_bytes)
+        )
+    });
     let logs = turn.logs.iter().flatten().map(log_line);
     let published = turn.published.iter().map(|id| format!("published {id}"));
     let writes = (turn.writes > 0).then(|| format!("wrote {}", turn.writes));
     logs.chain(calls)
+        .chain(asked)
         .chain(writes)
         .chain(published)
         .map(|line| text::safe(&line).into_owned())

@@ -14,6 +14,9 @@ use super::{Bucket, Overrides, Quota, Quotas};
 /// Most components that are suspended at once: bounds what is kept in memory of them to some megabytes.
 pub const SUSPENDED_COMPONENTS_MAX: u64 = 10_000;
 
+/// Milliseconds of a UTC day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// How a tenant stands with the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -30,6 +33,15 @@ pub struct Standing {
 struct Allowance {
     standing: RwLock<Standing>,
     published: Mutex<Published>,
+    outside: Mutex<Outside>,
+}
+
+/// Bytes that went to and came from the outside on a day.
+#[derive(Debug, Default)]
+struct Outside {
+    /// Days since 1970.
+    day: i64,
+    bytes: u64,
 }
 
 /// What of the rates of publishing is used.
@@ -89,6 +101,7 @@ impl Allowances {
         let allowance = Allowance {
             standing: RwLock::new(standing),
             published: Mutex::default(),
+            outside: Mutex::default(),
         };
         all.insert(tenant, Arc::new(allowance));
     }
@@ -176,6 +189,44 @@ impl Allowances {
         Ok(())
     }
 
+    /// Count bytes that go to the outside or came from there; of 0 ask whether there may be more. The count is of this host
+    /// and of this run of it.
+    ///
+    /// # Errors
+    /// `OverQuota` until the next UTC day; these bytes are not counted then.
+    pub fn take_egress(&self, tenant: TenantId, bytes: u64, now: Timestamp) -> Result<()> {
+        let Some(allowance) = self.of(tenant) else {
+            return Ok(());
+        };
+        let quota = Quota::EgressBytesPerDay;
+        let max = allowance.standing.read().quotas.get(quota);
+        let day = now.0.div_euclid(DAY_MS);
+        let mut outside = allowance.outside.lock();
+        if outside.day != day {
+            *outside = Outside { day, bytes: 0 };
+        }
+        let used = outside.bytes.saturating_add(bytes);
+        if max > 0 && (used > max || (bytes == 0 && used == max)) {
+            let wait_ms = DAY_MS - now.0.rem_euclid(DAY_MS);
+            return Err(over(quota, max, wait_ms.unsigned_abs()));
+        }
+        outside.bytes = used;
+        Ok(())
+    }
+
+    /// Bytes that went to and came from the outside today.
+    pub fn egress_used(&self, tenant: TenantId, now: Timestamp) -> u64 {
+        let today = now.0.div_euclid(DAY_MS);
+        self.of(tenant).map_or(0, |allowance| {
+            let outside = allowance.outside.lock();
+            if outside.day == today {
+                outside.bytes
+            } else {
+                0
+            }
+        })
+    }
+
     /// From now on no turn runs this component, whoever has it.
     pub fn suspend_component(&self, digest: Digest, reason: &str) {
         self.components.write().insert(digest, reason.into());
@@ -261,6 +312,29 @@ mod tests {
             None,
             "a neighbour has no part in it"
         );
+    }
+
+    #[test]
+    fn bytes_to_the_outside_hold_at_the_quota_and_not_one_past_it() {
+        let allowances = Allowances::default();
+        let (a, b) = (TenantId::generate(), TenantId::generate());
+        let set = Overrides::from([(Quota::EgressBytesPerDay, 100)]);
+        allowances.set(a, 1, &set, None);
+        allowances.set(b, 1, &Overrides::new(), None);
+        let take =
+            |tenant, bytes, at| over_quota(allowances.take_egress(tenant, bytes, Timestamp(at)));
+        let past = |s| Some(("egress_bytes_per_day", s));
+        assert_eq!(take(a, 99, 0), None);
+        assert_eq!(
+            take(a, 2, 0),
+            past(86_400),
+            "what is refused is not counted"
+        );
+        assert_eq!(take(a, 0, 0), None);
+        assert_eq!(take(a, 1, 0), None);
+        assert_eq!(take(a, 0, DAY_MS - 1_500), past(2));
+        assert_eq!(take(b, 1 << 40, 0), None, "a neighbour has no part in it");
+        assert_eq!(take(a, 100, DAY_MS), None, "another day");
     }
 
     #[test]

@@ -1,8 +1,19 @@
-//! Grants: what an agent may ask of the host, one word each.
+//! Grants: what an agent may ask of the host, one word each, and which hosts it may ask over HTTP.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::error::{Error, Result};
 use crate::id::words;
+
+mod http;
+
+pub use http::{
+    HOST_BYTES_MAX, HTTP_GRANTS_MAX, HostName, HttpGrant, HttpScheme, Origin, split_port,
+};
 
 /// One capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,55 +79,136 @@ impl Grant {
 
 words!(Grant, "grant");
 
-/// A set of grants: one word of bits, so that a check at every host call costs a nanosecond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct GrantSet(u32);
+/// A grant of either kind, as it stands in a manifest or a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyGrant {
+    /// A capability of the host.
+    Word(Grant),
+    /// A host that may be asked.
+    Http(HttpGrant),
+}
+
+impl FromStr for AnyGrant {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if HttpGrant::is_word(text) {
+            return Ok(Self::Http(text.parse()?));
+        }
+        Ok(Self::Word(text.parse()?))
+    }
+}
+
+impl fmt::Display for AnyGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(grant) => grant.fmt(f),
+            Self::Http(grant) => grant.fmt(f),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyGrant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// A set of grants: one word of bits, so that a check at every host call costs a nanosecond, and the hosts that may be
+/// asked over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GrantSet {
+    words: u32,
+    http: BTreeSet<HttpGrant>,
+}
 
 impl GrantSet {
     /// Nothing.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self {
+        words: 0,
+        http: BTreeSet::new(),
+    };
 
     /// Whether `grant` is in it.
-    pub const fn has(self, grant: Grant) -> bool {
-        self.0 & (1 << grant as u8) != 0
+    pub const fn has(&self, grant: Grant) -> bool {
+        self.words & (1 << grant as u8) != 0
     }
 
-    /// Both sets' common part.
+    /// Its capabilities in order.
+    pub fn iter(&self) -> impl Iterator<Item = Grant> {
+        Grant::ALL.into_iter().filter(|grant| self.has(*grant))
+    }
+
+    /// The hosts that may be asked, in order.
+    pub fn http(&self) -> impl ExactSizeIterator<Item = &HttpGrant> {
+        self.http.iter()
+    }
+
+    /// Whether a request may go there.
+    pub fn allows_http(&self, to: &Origin) -> bool {
+        self.http.iter().any(|grant| grant.allows(to))
+    }
+
+    /// Whether all that this grant allows is in it.
+    pub fn covers(&self, grant: &AnyGrant) -> bool {
+        match grant {
+            AnyGrant::Word(grant) => self.has(*grant),
+            AnyGrant::Http(grant) => self.http.iter().any(|own| own.covers(grant)),
+        }
+    }
+
+    /// All of it, capabilities before hosts.
+    pub fn all_of_it(&self) -> impl Iterator<Item = AnyGrant> {
+        let words = self.iter().map(AnyGrant::Word);
+        words.chain(self.http.iter().cloned().map(AnyGrant::Http))
+    }
+
+    /// The same without the hosts that `keep` leaves out.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+    pub fn with_http(mut self, keep: impl Fn(&HttpGrant) -> bool) -> Self {
+        self.http.retain(keep);
+        self
     }
 
-    /// Its grants in order.
-    pub fn iter(self) -> impl Iterator<Item = Grant> {
-        Grant::ALL.into_iter().filter(move |grant| self.has(*grant))
-    }
-
-    /// All grants there are.
+    /// All capabilities that there are, and no host.
     pub fn all() -> Self {
         Grant::ALL.into_iter().collect()
+    }
+
+    fn add(&mut self, grant: AnyGrant) {
+        match grant {
+            AnyGrant::Word(grant) => self.words |= 1 << grant as u8,
+            AnyGrant::Http(grant) => {
+                self.http.insert(grant);
+            }
+        }
     }
 }
 
 impl FromIterator<Grant> for GrantSet {
     fn from_iter<I: IntoIterator<Item = Grant>>(grants: I) -> Self {
-        Self(
-            grants
-                .into_iter()
-                .fold(0, |bits, grant| bits | (1 << grant as u8)),
-        )
+        grants.into_iter().map(AnyGrant::Word).collect()
+    }
+}
+
+impl FromIterator<AnyGrant> for GrantSet {
+    fn from_iter<I: IntoIterator<Item = AnyGrant>>(grants: I) -> Self {
+        let mut set = Self::NONE;
+        grants.into_iter().for_each(|grant| set.add(grant));
+        set
     }
 }
 
 impl Serialize for GrantSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        serializer.collect_seq(self.all_of_it().map(|grant| grant.to_string()))
     }
 }
 
 impl<'de> Deserialize<'de> for GrantSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Vec::<Grant>::deserialize(deserializer)?
+        Ok(Vec::<AnyGrant>::deserialize(deserializer)?
             .into_iter()
             .collect())
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::events::Topic;
 use crate::id::{AgentName, EventType};
 
-use super::grant::Grant;
+use super::grant::{GrantSet, HTTP_GRANTS_MAX};
 
 mod check;
 mod contract;
@@ -118,7 +118,7 @@ pub struct Manifest {
     pub produces: Vec<Produced>,
     /// What it asks for.
     #[serde(default)]
-    pub grants: BTreeSet<Grant>,
+    pub grants: GrantSet,
     /// How its turns are run.
     #[serde(default)]
     pub settings: Settings,
@@ -178,6 +178,7 @@ impl Manifest {
             }
         }
         self.check_words()?;
+        check_count("manifest.grants", self.grants.http().len(), HTTP_GRANTS_MAX)?;
         let promises = Promises {
             prefix: "manifest.",
             capabilities: &self.capabilities,

@@ -127,7 +127,7 @@ impl Intake {
     ///
     /// # Errors
     /// `TooLarge` or `Invalid` that names what is wrong and which limit it passed; `Denied` for an import
-    /// that takes a grant; `Exhausted` if too many uploads wait; `Unavailable` if nothing can be kept.
+    /// that nobody asked for; `Exhausted` if too many uploads wait; `Unavailable` if nothing can be kept.
     pub async fn accept(self: &Arc<Self>, upload: Bytes) -> Result<Accepted> {
         let digest = Digest::of(&upload);
         let turn = self.in_hand.of(digest);
@@ -144,6 +144,10 @@ impl Intake {
             }
             Err(e) => Err(e),
         };
+        let described = described.and_then(|(manifest, start)| {
+            world::check_asked(&kept.imports, &manifest.grants)?;
+            Ok((manifest, start))
+        });
         let (manifest, start) = match described {
             Ok(described) => described,
             Err(e) => return Err(self.take_back(digest, kept.new, e).await),

@@ -45,6 +45,9 @@ pub struct SandboxLimits {
     pub resources_max: usize,
     /// Bytes that one call of `random` may ask for, WASI's or ours.
     pub random_bytes_max: u64,
+    /// Bytes of one set of headers in memory, what the host keeps with each of them included: several times what servers
+    /// take. The library's default is four times as much.
+    pub field_bytes_max: usize,
 
     /// CPU time of a turn in milliseconds, nested calls included. A turn thinks for microseconds and
     /// waits for others; a second is a thousand times the median and lets an interpreter start, parse a
@@ -88,6 +91,7 @@ impl Default for SandboxLimits {
             handles_max: 1_024,
             resources_max: 1_024,
             random_bytes_max: 64 << 10,
+            field_bytes_max: 32 << 10,
             cpu_ms_max: 1_000,
             describe_cpu_ms_max: 1_000,
             describe_ms_max: 5_000,

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::egress::{Egress, Pass};
 use crate::error::{Error, Result};
 use crate::id::Digest;
 use crate::turn::{NestedCall, Turn, TurnEnd};
@@ -21,6 +22,7 @@ use crate::turn::{NestedCall, Turn, TurnEnd};
 use super::bindings::{Event, Failure};
 use super::cache::{Cache, Loaded};
 use super::fences::Fences;
+use super::http::Outgoing;
 use super::meter::{Meter, Panicked};
 use super::state::{Desk, GuestState};
 use super::{SandboxLimits, boundary, end};
@@ -30,6 +32,8 @@ pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) limits: SandboxLimits,
     pub(super) cache: Cache,
+    /// The way out.
+    pub(super) egress: Option<Arc<Egress>>,
     /// Sandboxes for nested calls. They are tried for, never waited for: whoever waits holds a sandbox
     /// that others may be waiting for.
     pub(super) nested: Arc<Semaphore>,
@@ -91,6 +95,18 @@ impl Runner {
 
     pub(super) fn cpu_left_ms(&self) -> u32 {
         u32::try_from(self.meter.left().as_millis()).unwrap_or(u32::MAX)
+    }
+
+    /// What guests ask over HTTP with: as the agent that is at work on this turn now.
+    pub(super) fn outgoing(&self, turn: Option<&Turn>) -> Outgoing {
+        let pass = turn.map(|turn| Pass {
+            tenant: turn.scope().tenant(),
+            agent: Arc::clone(turn.agent()),
+            turn: turn.id().clone(),
+            journal: Arc::clone(turn.http()),
+            deadline: self.deadline,
+        });
+        Outgoing::new(self.shared.egress.clone(), pass)
     }
 
     /// A sandbox for a tool, if one is free now.

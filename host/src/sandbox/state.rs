@@ -203,7 +203,8 @@ impl GuestState {
             let stdio = Stdio::default();
             self.desk.stdio = Some(stdio.clone());
             let clock = self.desk.turn.as_ref().map(|turn| turn.clock());
-            Box::new(Wasi::new(clock, &stdio, self.runner.limits()))
+            let outgoing = self.runner.outgoing(self.desk.turn.as_deref());
+            Box::new(Wasi::new(clock, &stdio, outgoing, self.runner.limits()))
         })
     }
 

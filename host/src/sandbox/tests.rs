@@ -63,7 +63,7 @@ impl Bench {
         });
         let services = stores::services(tools.chain([probe.clone()]).collect());
         Self {
-            sandbox: Sandbox::new(limits, Arc::new(Arc::clone(&artifacts))).expect("sandbox"),
+            sandbox: Sandbox::new(limits, Arc::new(Arc::clone(&artifacts)), None).expect("sandbox"),
             artifacts,
             services,
             probe: Arc::new(probe),

@@ -1,4 +1,5 @@
-//! WASI as far as it is linked: clocks, randomness, standard streams, and a filesystem with nothing in it.
+//! WASI as far as it is linked: clocks, randomness, standard streams, a filesystem with nothing in it, and HTTP to
+//! hosts that an agent was granted.
 //!
 //! Invariant: no sockets, no preopened directory, no environment, no arguments. What is not listed in
 //! [`link`] does not link, so that a component that needs it is refused at upload. Every call passes
@@ -14,10 +15,12 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomCtx, WasiRandomView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtxView;
 
 use crate::clock::{Clock, SystemClock};
 
 use super::SandboxLimits;
+use super::http::{Http, Outgoing};
 use super::state::GuestState;
 
 mod stdio;
@@ -31,12 +34,14 @@ const CLOCK_RESOLUTION: Duration = Duration::from_millis(1);
 pub(super) struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
+    http: Http,
 }
 
 impl Wasi {
     pub(super) fn new(
         clock: Option<Arc<dyn Clock>>,
         stdio: &Stdio,
+        outgoing: Outgoing,
         limits: &SandboxLimits,
     ) -> Self {
         let (out, err) = stdio.streams();
@@ -49,13 +54,18 @@ impl Wasi {
             .monotonic_clock(CoarseMonotonic(Instant::now()))
             .max_random_size(limits.random_bytes_max)
             .build();
-        Self { ctx, table }
+        let http = Http::new(outgoing, limits.field_bytes_max);
+        Self { ctx, table, http }
+    }
+
+    pub(super) fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.view(&mut self.table)
     }
 }
 
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Wasi { ctx, table } = self.wasi();
+        let Wasi { ctx, table, .. } = self.wasi();
         WasiCtxView { ctx, table }
     }
 }
@@ -126,5 +136,7 @@ pub(super) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! and the tool that one is calling. Each frame has its own agent, grants, event and working memory;
 //! effects, limits and the log are shared by all of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
@@ -21,8 +22,9 @@ use crate::memory::{
 use crate::quota::Allowances;
 use crate::registry::{Agent, AgentStore, CatalogStore, Grant, Hosted, SchemaCache};
 
+use super::http::HttpJournal;
 use super::staged::{Mark, Staged};
-use super::{CallRecord, Effect, LogLine, Read, TurnLimits};
+use super::{CallRecord, Effect, HttpRecord, LogLine, Read, TurnLimits};
 
 /// All that a turn may read from.
 pub struct Services {
@@ -75,13 +77,17 @@ pub const TURN_LACKING_MAX: usize = 16;
 pub struct Lacking {
     /// The agent.
     pub agent: Arc<Agent>,
-    /// The grant.
-    pub grant: Grant,
+    /// The grant, or the host that it is about.
+    pub grant: Cow<'static, str>,
+    /// Why, in the words of the audit log.
+    pub reason: Cow<'static, str>,
 }
 
 impl Lacking {
-    fn is(&self, other: &Self) -> bool {
-        self.grant == other.grant && self.agent.name == other.agent.name
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.grant == other.grant
+            && self.reason == other.reason
+            && self.agent.name == other.agent.name
     }
 }
 
@@ -156,6 +162,8 @@ pub struct Turn {
     pub(super) logs: Vec<LogLine>,
     pub(super) log_bytes: usize,
     pub(super) calls: Vec<CallRecord>,
+    /// Requests to the outside.
+    pub(super) http: Arc<HttpJournal>,
     /// Grants that were asked for and not there.
     pub(super) lacking: Mutex<Vec<Lacking>>,
 }
@@ -183,6 +191,8 @@ pub struct TurnOutput {
     pub logs: Vec<LogLine>,
     /// Tools called.
     pub calls: Vec<CallRecord>,
+    /// Requests to the outside.
+    pub http: Vec<HttpRecord>,
     /// Host functions called.
     pub host_calls: u32,
 }
@@ -221,6 +231,7 @@ impl Turn {
             logs: Vec::new(),
             log_bytes: 0,
             calls: Vec::new(),
+            http: HttpJournal::new(began),
             lacking: Mutex::default(),
         }
     }
@@ -237,13 +248,20 @@ impl Turn {
                     version: seen.version,
                 }),
         );
+        let (http, failed) = self.http.records();
+        let mut logs = self.logs;
+        if !failed.is_empty() {
+            logs.extend(failed);
+            logs.sort_by_key(|line| line.at_ms);
+        }
         TurnOutput {
             reads,
             effects: self.staged.effects,
             events: self.staged.events,
             scheduled: self.staged.scheduled,
-            logs: self.logs,
+            logs,
             calls: self.calls,
+            http,
             host_calls: self.host_calls,
         }
     }
@@ -360,7 +378,9 @@ impl Turn {
 
     /// Grants that were asked for and not there, each once.
     pub fn lacking(&self) -> Vec<Lacking> {
-        self.lacking.lock().clone()
+        let mut lacking = self.lacking.lock().clone();
+        lacking.extend(self.http.refused());
+        lacking
     }
 
     /// Whether the current agent was granted something.
@@ -374,7 +394,8 @@ impl Turn {
         let mut lacking = self.lacking.lock();
         let missed = Lacking {
             agent: Arc::clone(&self.frame().agent),
-            grant,
+            grant: grant.as_str().into(),
+            reason: format!("lacks {grant}").into(),
         };
         if lacking.len() < TURN_LACKING_MAX && !lacking.iter().any(|seen| seen.is(&missed)) {
             lacking.push(missed);

@@ -20,7 +20,7 @@ fn words_and_limits_are_the_hosts() {
     let settings = Settings::default();
     for (pointer, expect) in [
         ("/$defs/topic/enum", json!(Topic::ALL)),
-        ("/properties/grants/items/enum", json!(Grant::ALL)),
+        ("/properties/grants/items/anyOf/0/enum", json!(Grant::ALL)),
         (
             "/properties/description/maxLength",
             json!(DESCRIPTION_BYTES_MAX),
@@ -79,6 +79,13 @@ fn the_schema_and_the_host_take_and_refuse_the_same() {
         ("surprise", json!(1), false),
         ("grants", json!(["working:read"]), true),
         ("grants", json!(["working"]), false),
+        ("grants", json!(["http:api.example.com"]), true),
+        ("grants", json!(["http:http://*.example.com:8080"]), true),
+        ("grants", json!(["http:[2001:db8::1]:8443"]), true),
+        ("grants", json!(["http:*"]), false),
+        ("grants", json!(["http:example.com/path"]), false),
+        ("grants", json!(["http:user@example.com"]), false),
+        ("grants", json!(["http:example.com."]), false),
         ("subscriptions", event("order.placed"), true),
         ("subscriptions", event("order..placed"), false),
         ("subscriptions", event("order.*"), false),

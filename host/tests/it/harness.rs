@@ -129,7 +129,7 @@ impl TestHost {
             digest: accepted.digest,
             component_bytes: accepted.component_bytes,
             manifest: Arc::new(accepted.manifest),
-            grants: GrantSet::from_iter([]),
+            grants: GrantSet::NONE,
             now: self.host.app.clock.now(),
         }
     }

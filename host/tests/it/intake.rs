@@ -41,7 +41,7 @@ impl Desk {
             describe_max: 2,
             ..SandboxLimits::default()
         };
-        let sandbox = Sandbox::new(limits, Arc::<Artifacts>::clone(&artifacts)).unwrap();
+        let sandbox = Sandbox::new(limits, Arc::<Artifacts>::clone(&artifacts), None).unwrap();
         let intake = Intake::new(Arc::clone(&artifacts), sandbox).unwrap();
         Self {
             dir,

@@ -13,6 +13,7 @@ mod cli;
 mod contract;
 mod contracts;
 mod demo;
+mod egress;
 mod examples;
 mod guests;
 mod harness;

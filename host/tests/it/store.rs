@@ -269,6 +269,7 @@ impl Fixture {
             writes: 0,
             published: Vec::new(),
             calls: Vec::new(),
+            http: Vec::new(),
             logs: Vec::new(),
         }
     }

@@ -3,7 +3,8 @@
 //! Invariant: follows `wit/manifest.schema.json`; what has its default is left out, so that a later host
 //! may choose better ones.
 
-use serde::Serialize;
+use serde::ser::SerializeSeq as _;
+use serde::{Serialize, Serializer};
 
 use super::{Capability, Kind};
 use crate::grant::Grant;
@@ -29,9 +30,29 @@ pub(super) struct Manifest {
     pub(super) subscriptions: Vec<EventEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) produces: Vec<EventEntry>,
-    pub(super) grants: Vec<Grant>,
+    #[serde(serialize_with = "all_grants")]
+    pub(super) grants: Wanted,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) settings: Option<Settings>,
+}
+
+/// What it asks for: one list in the manifest.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub(super) words: Vec<Grant>,
+    /// Hosts to ask over HTTP.
+    pub(super) http: Vec<String>,
+}
+
+fn all_grants<S: Serializer>(wanted: &Wanted, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(Some(wanted.words.len() + wanted.http.len()))?;
+    for word in &wanted.words {
+        list.serialize_element(word)?;
+    }
+    for host in &wanted.http {
+        list.serialize_element(&format!("http:{host}"))?;
+    }
+    list.end()
 }
 
 /// An event that is handled or published.
@@ -70,7 +91,7 @@ impl Manifest {
             capabilities: Vec::new(),
             subscriptions: Vec::new(),
             produces: Vec::new(),
-            grants: Vec::new(),
+            grants: Wanted::default(),
             settings: None,
         }
     }

@@ -1,7 +1,5 @@
 //! `PUT /v1/agents/{name}`: what your compiler gives you is what you push.
 
-use std::collections::BTreeSet;
-
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -10,7 +8,9 @@ use crate::app::Accepted;
 use crate::error::{Error, Result};
 use crate::id::AgentName;
 use crate::identity::TenantScope;
-use crate::registry::{Deployed, Grant, GrantSet, Manifest, NewVersion, PayloadSchema};
+use crate::registry::{
+    AnyGrant, Deployed, GrantSet, HTTP_GRANTS_MAX, Manifest, NewVersion, PayloadSchema,
+};
 
 use super::super::auth::Caller;
 use super::super::error::ApiResult;
@@ -24,7 +24,7 @@ use super::super::{Api, Shared};
     put, path = "/v1/agents/{name}", tag = "agents", security(("key" = [])),
     params(
         ("name" = String, Path, description = "The agent's name: it wins over the manifest's."),
-        ("grant" = Option<Vec<String>>, Query, description = "Grant only these of what the manifest asks for; `none` grants nothing."),
+        ("grant" = Option<Vec<String>>, Query, description = "Grant only these of what the manifest asks for; `none` grants nothing, `asked` all of it. Without it: all capabilities, and of the hosts (`http:HOST`) those that the agent was granted before."),
         ("dry_run" = Option<bool>, Query, description = "Check and report, deploy nothing."),
     ),
     request_body(content = Vec<u8>, content_type = "application/wasm", description = "At most 32 MiB."),
@@ -56,9 +56,11 @@ pub(crate) async fn push_agent(
     api.app.metrics.upload(outcome.is_ok());
     let accepted = outcome?;
     api.app.allowances.require_component(&accepted.digest)?;
+    let directory = api.app.agents.directory(&caller.scope).await?;
+    let before = directory.get(&name).ok().map(|agent| &agent.grants);
     let push = Push {
+        grants: options.grants(&accepted.manifest.grants, before)?,
         name,
-        grants: options.grants(&accepted.manifest.grants)?,
         accepted,
     };
     check_named_schemas(&api, &caller.scope, &push.accepted.manifest).await?;
@@ -103,14 +105,18 @@ async fn check_named_schemas(api: &Api, scope: &TenantScope, manifest: &Manifest
 /// What the query of a push asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct PushOptions {
-    /// Narrow the grants to these; none means all that the manifest asks for.
-    only: Option<BTreeSet<Grant>>,
+    /// Narrow the grants to these.
+    only: Option<Vec<AnyGrant>>,
+    /// All that the manifest asks for, hosts included.
+    asked: bool,
     dry_run: bool,
 }
 
 impl PushOptions {
     /// The word that grants nothing.
     const NO_GRANTS: &str = "none";
+    /// The word that grants all that is asked for.
+    const ASKED: &str = "asked";
 
     fn read(pairs: Vec<(String, String)>) -> Result<Self> {
         let mut options = Self::default();
@@ -119,8 +125,9 @@ impl PushOptions {
                 "grant" if value == Self::NO_GRANTS => {
                     options.only.get_or_insert_default();
                 }
+                "grant" if value == Self::ASKED => options.asked = true,
                 "grant" => {
-                    options.only.get_or_insert_default().insert(value.parse()?);
+                    options.only.get_or_insert_default().push(value.parse()?);
                 }
                 "dry_run" => {
                     options.dry_run = value.parse().map_err(|_| {
@@ -144,12 +151,18 @@ impl PushOptions {
         Ok(options)
     }
 
-    /// What the agent gets of what it asks for.
-    fn grants(&self, asked: &BTreeSet<Grant>) -> Result<GrantSet> {
+    /// What the agent gets of what it asks for. Hosts are given by name: what left this host once is not taken back.
+    fn grants(&self, asked: &GrantSet, before: Option<&GrantSet>) -> Result<GrantSet> {
+        if self.asked {
+            return Ok(asked.clone());
+        }
         let Some(only) = &self.only else {
-            return Ok(asked.iter().copied().collect());
+            let words = asked.iter().map(AnyGrant::Word);
+            let hosts = before.into_iter().flat_map(GrantSet::http).cloned();
+            let kept = hosts.map(AnyGrant::Http).filter(|host| asked.covers(host));
+            return Ok(words.chain(kept).collect());
         };
-        if let Some(extra) = only.difference(asked).next() {
+        if let Some(extra) = only.iter().find(|grant| !asked.covers(grant)) {
             return Err(Error::invalid(
                 "grant",
                 format!(
@@ -157,7 +170,13 @@ impl PushOptions {
                 ),
             ));
         }
-        Ok(only.iter().copied().collect())
+        let granted: GrantSet = only.iter().cloned().collect();
+        let got = granted.http().len();
+        if got > HTTP_GRANTS_MAX {
+            let reason = format!("{got} hosts, the limit is {HTTP_GRANTS_MAX}");
+            return Err(Error::invalid("grant", reason));
+        }
+        Ok(granted)
     }
 }
 
@@ -175,7 +194,7 @@ impl Push {
             digest: self.accepted.digest,
             component_bytes: self.accepted.component_bytes,
             manifest: self.accepted.manifest.clone().into(),
-            grants: self.grants,
+            grants: self.grants.clone(),
             now: api.app.clock.now(),
         };
         let Deployed {
@@ -217,7 +236,7 @@ impl Push {
             compile_ms: accepted.compile_ms,
             start_us: accepted.start_us,
             imports: accepted.imports.clone(),
-            grants: self.grants,
+            grants: self.grants.clone(),
             manifest: Manifest::clone(&accepted.manifest),
         }
     }
@@ -228,31 +247,66 @@ mod tests {
     use super::*;
 
     /// A query, and what is granted under it; none if it is refused.
-    type Row<'a> = (&'a [(&'a str, &'a str)], Option<&'a [Grant]>);
+    type Row<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
 
     fn read(query: &[(&str, &str)]) -> Result<PushOptions> {
         let pairs = query.iter().map(|(n, v)| ((*n).into(), (*v).into()));
         PushOptions::read(pairs.collect())
     }
 
+    fn set(words: &str) -> GrantSet {
+        let grants = words.split_whitespace().map(str::parse::<AnyGrant>);
+        grants.map(Result::unwrap).collect()
+    }
+
     #[test]
     fn a_push_narrows_what_the_manifest_asks_for() {
-        let asked = BTreeSet::from([Grant::EventsPublish, Grant::WorkingRead]);
-        let table: [Row; 6] = [
-            (&[], Some(&[Grant::EventsPublish, Grant::WorkingRead])),
-            (&[("grant", "none")], Some(&[])),
-            (&[("grant", "working:read")], Some(&[Grant::WorkingRead])),
+        let asked = set("events:publish working:read http:*.example.com http:a.test");
+        let table: [Row; 10] = [
+            (&[], Some("events:publish working:read")),
+            (&[("grant", "none")], Some("")),
+            (&[("grant", "working:read")], Some("working:read")),
             (
                 &[("grant", "working:read"), ("grant", "events:publish")],
-                Some(&[Grant::EventsPublish, Grant::WorkingRead]),
+                Some("events:publish working:read"),
             ),
+            (&[("grant", "http:a.test")], Some("http:a.test")),
+            (
+                &[("grant", "http:api.example.com")],
+                Some("http:api.example.com"),
+            ),
+            (
+                &[("grant", "asked")],
+                Some("events:publish working:read http:*.example.com http:a.test"),
+            ),
+            (&[("grant", "http:example.com")], None),
             (&[("grant", "knowledge:read")], None),
             (&[("grant", "everything")], None),
         ];
         for (query, expect) in table {
-            let got = read(query).and_then(|options| options.grants(&asked)).ok();
-            let expect = expect.map(|grants| grants.iter().copied().collect::<GrantSet>());
-            assert_eq!(got, expect, "{query:?}");
+            let got = read(query).and_then(|options| options.grants(&asked, None));
+            assert_eq!(got.ok(), expect.map(set), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_version_keeps_the_hosts_that_it_still_asks_for() {
+        let before = set("working:read http:api.example.com http:b.test");
+        let asked = set("working:read http:*.example.com http:a.test");
+        let got = read(&[]).unwrap().grants(&asked, Some(&before)).unwrap();
+        assert_eq!(got, set("working:read http:api.example.com"));
+    }
+
+    #[test]
+    fn hosts_are_granted_at_the_limit_and_refused_past_it() {
+        let asked = set("http:*.example.com");
+        for (count, good) in [(HTTP_GRANTS_MAX, true), (HTTP_GRANTS_MAX + 1, false)] {
+            let hosts: Vec<_> = (0..count)
+                .map(|n| format!("http:a{n}.example.com"))
+                .collect();
+            let query: Vec<_> = hosts.iter().map(|host| ("grant", host.as_str())).collect();
+            let got = read(&query).unwrap().grants(&asked, None);
+            assert_eq!(got.is_ok(), good, "{count}");
         }
     }
 

@@ -283,7 +283,7 @@ mod tests {
     fn key(text: &str) -> Result<Option<IdempotencyKey>> {
         let value = HeaderValue::from_str(text).unwrap();
         idempotency_key(&HeaderMap::from_iter([(
-            axum::http::HeaderName::from_static(IDEMPOTENCY_HEADER),
+            http::HeaderName::from_static(IDEMPOTENCY_HEADER),
             value,
         )]))
     }

@@ -116,7 +116,7 @@ impl From<&Agent> for AgentView {
             tags: agent.manifest.tags.iter().cloned().collect(),
             owner: agent.manifest.owner.clone(),
             capabilities: CapabilityView::all(agent.manifest.capability_contracts()),
-            grants: agent.grants,
+            grants: agent.grants.clone(),
             config: (*agent.config).clone(),
             manifest: (*agent.manifest).clone(),
             created: agent.created,
@@ -188,7 +188,7 @@ impl VersionView {
             current: version.number == current,
             digest: version.digest,
             component_bytes: version.component_bytes,
-            grants: version.grants,
+            grants: version.grants.clone(),
             manifest: (*version.manifest).clone(),
             created: version.created,
         }

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::id::{AgentName, Digest, EventId, EventType, Label, TurnId};
-use crate::turn::{CallRecord, DeadLetter, LogLine, TurnRecord};
+use crate::turn::{CallRecord, DeadLetter, HttpRecord, LogLine, TurnRecord};
 
 use super::EventView;
 
@@ -58,6 +58,9 @@ pub struct TurnView {
     pub published: Vec<EventId>,
     /// Tools called.
     pub calls: Vec<CallRecordView>,
+    /// Requests to the outside.
+    #[serde(default)]
+    pub http: Vec<HttpRecordView>,
     /// The agent's log; left out of lists unless asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<Vec<LogLineView>>,
@@ -86,6 +89,7 @@ impl TurnView {
             writes: record.writes,
             published: record.published,
             calls: record.calls.into_iter().map(Into::into).collect(),
+            http: record.http.into_iter().map(Into::into).collect(),
             logs: with_logs.then(|| logs.into_iter().map(Into::into).collect()),
         }
     }
@@ -114,6 +118,45 @@ impl From<CallRecord> for CallRecordView {
             event_type: call.event_type,
             duration_us: call.duration_us,
             error: call.error,
+        }
+    }
+}
+
+/// A request that a turn sent to the outside, or was refused.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HttpRecordView {
+    /// Whose: the turn's agent, or a tool that it called.
+    #[schema(value_type = String)]
+    pub agent: AgentName,
+    /// Its method.
+    pub method: String,
+    /// Scheme, host and port.
+    pub origin: String,
+    /// The status of the answer, if one came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Bytes that were sent, head and body.
+    pub sent_bytes: u64,
+    /// Bytes that were received, head and body.
+    pub received_bytes: u64,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+    /// Why it failed or was refused, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl From<HttpRecord> for HttpRecordView {
+    fn from(sent: HttpRecord) -> Self {
+        Self {
+            agent: sent.agent,
+            method: sent.method,
+            origin: sent.origin,
+            status: sent.status,
+            sent_bytes: sent.sent_bytes,
+            received_bytes: sent.received_bytes,
+            duration_us: sent.duration_us,
+            error: sent.error,
         }
     }
 }

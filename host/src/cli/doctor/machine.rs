@@ -102,7 +102,7 @@ fn left_open(confinement: &Confinement) -> String {
 
 fn sandbox(config: &Config, artifacts: Arc<Artifacts>) -> Check {
     let source: Arc<dyn ArtifactSource> = artifacts;
-    match Sandbox::new(config.sandbox.clone(), source) {
+    match Sandbox::new(config.sandbox.clone(), source, None) {
         Ok(_) => Check::good(
             "sandbox",
             format!(

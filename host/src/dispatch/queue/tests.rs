@@ -71,7 +71,7 @@ fn directory(agents: &[(i64, u32, AgentStatus)]) -> Directory {
             capabilities: Vec::new(),
             subscriptions: Vec::new(),
             produces: Vec::new(),
-            grants: BTreeSet::default(),
+            grants: GrantSet::NONE,
             settings: Settings {
                 concurrency: *concurrency,
                 ..Settings::default()

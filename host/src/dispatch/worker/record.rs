@@ -13,15 +13,20 @@ use super::Attempt;
 impl Shared {
     /// Write down what agents were refused in a turn, whatever becomes of it.
     pub(super) async fn tell_refusals(&self, attempt: &Attempt, turn: &Turn) {
-        for Lacking { agent, grant } in turn.lacking() {
+        for Lacking {
+            agent,
+            grant,
+            reason,
+        } in turn.lacking()
+        {
             let record = AuditRecord {
                 who: format!("agent/{}", agent.name),
                 with: None,
-                what: format!("grant {}", grant.as_str()),
+                what: format!("grant {grant}"),
                 target: turn.id().to_string(),
                 outcome: Outcome::Denied,
                 code: Some("denied".to_owned()),
-                reason: Some(format!("lacks {}", grant.as_str())),
+                reason: Some(reason.into_owned()),
                 policy: None,
                 component: Some(agent.digest.to_string()),
                 request: None,
@@ -81,6 +86,7 @@ impl Shared {
             calls: output
                 .map(|output| output.calls.clone())
                 .unwrap_or_default(),
+            http: output.map(|output| output.http.clone()).unwrap_or_default(),
             logs: output.map(|output| output.logs.clone()).unwrap_or_default(),
         }
     }
@@ -117,6 +123,7 @@ impl Shared {
             writes: 0,
             published: Vec::new(),
             calls: Vec::new(),
+            http: Vec::new(),
             logs: Vec::new(),
         }
     }

@@ -16,6 +16,7 @@ use wit_component::StringEncoding;
 use wit_parser::{Resolve, SourceMap, WorldId};
 
 use crate::error::{Error, Result};
+use crate::registry::GrantSet;
 
 use super::precheck::{Checked, FEATURES};
 use name::{InterfaceName, Version};
@@ -58,15 +59,34 @@ const WASI: &[(&str, &[&str])] = &[
     ),
     ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
     ("wasi:filesystem", &["preopens", "types"]),
+    ("wasi:http", &["outgoing-handler", "types"]),
     ("wasi:io", &["error", "poll", "streams"]),
     ("wasi:random", &["insecure", "insecure-seed", "random"]),
 ];
 
-/// Packages that people try to import and that need more than a manifest, with what to say.
+/// A package that people try to import and that nothing gives, with what to say.
 const SOCKETS: &str = "wasi:sockets";
-const HTTP: &str = "wasi:http";
-/// What would allow outgoing HTTP.
-const HTTP_GRANT: &str = "http:outgoing";
+/// What nobody imports without asking for a host.
+const HTTP: &str = "wasi:http/outgoing-handler@";
+
+/// Check that a component which can ask over HTTP says whom: what is imported bounds what an agent can do, and its manifest
+/// is what it asks for.
+///
+/// # Errors
+/// `Denied` that names the import.
+pub(super) fn check_asked(imports: &[String], grants: &GrantSet) -> Result<()> {
+    let import = imports.iter().find(|import| import.starts_with(HTTP));
+    match import.filter(|_| grants.http().len() == 0) {
+        None => Ok(()),
+        Some(import) => Err(Error::Denied {
+            what: format!(
+                "import `{import}` (outgoing HTTP), for which the manifest asks for no host,"
+            )
+            .into(),
+            grant: "http:HOST".into(),
+        }),
+    }
+}
 
 /// The signatures of an interface's functions, by name.
 type Functions = BTreeMap<String, String>;
@@ -145,7 +165,7 @@ impl Contract {
     /// Check a component's imports and exports, and list the interfaces that it imports.
     ///
     /// # Errors
-    /// `Invalid`, or `Denied` for an import that takes a grant, that names what does not fit.
+    /// `Invalid` that names what does not fit.
     pub(super) fn check(&self, component: &Checked) -> Result<Vec<String>> {
         let types = component.types.as_ref();
         let mut imports = Vec::new();
@@ -185,13 +205,6 @@ impl Contract {
             return check_version(import, &name, WASI_VERSION);
         }
         match name.package {
-            HTTP => Err(Error::Denied {
-                what: format!(
-                    "import `{import}` (outgoing HTTP, which this host has no way to give yet)"
-                )
-                .into(),
-                grant: HTTP_GRANT.into(),
-            }),
             SOCKETS => Err(refuse(format!(
                 "it imports `{import}`: agents have no sockets and no grant gives them any; leave them out of \
                  the build (componentize-py: `--stub-wasi`)"

@@ -188,6 +188,7 @@ pub(super) const BOUNDARY: &[Attack] = &[
         "intake::worlds::interfaces_that_take_a_grant_or_that_nothing_gives",
         "intake::worlds::interfaces_that_there_are_not",
         "intake::worlds::functions_that_the_contract_does_not_have",
+        "sandbox::intake::world::tests::who_imports_outgoing_http_asks_for_a_host",
         "sandbox::tests::wasi::sockets_do_not_link",
         "turns::what_was_not_granted_is_denied_and_the_turn_goes_on",
     ]),
@@ -444,18 +445,39 @@ pub(super) const API: &[Attack] = &[
 /// What is reached over the network, and what the machine gives away.
 pub(super) const NETWORK: &[Attack] = &[
     attack!(A89 Deny "asks the host to fetch from inside its network" [
-        "intake::worlds::interfaces_that_take_a_grant_or_that_nothing_gives",
-    ], open: "outgoing HTTP is not built: nothing can be fetched"),
-    attack!(A90 Deny "changes what a name means between check and connection" [], open: "outgoing HTTP is not built"),
-    attack!(A92 Bounded "answers without end" [], open: "outgoing HTTP is not built"),
-    attack!(A93 Bounded "floods others from here" [], open: "outgoing HTTP is not built"),
+        "egress::a_name_that_leads_inside_is_not_dialled",
+        "egress::what_was_not_granted_or_could_mean_two_things_is_refused",
+        "egress::heads_that_are_the_hosts_to_write_are_refused",
+        "egress::a_redirect_is_an_answer_and_is_not_followed",
+        "egress::address::tests::only_public_addresses_are_dialled",
+        "egress::address::tests::what_the_operator_lists_is_dialled_and_no_address_more",
+        "egress::head::tests::what_could_mean_two_things_is_refused",
+        "registry::grant::http::tests::a_host_has_one_spelling",
+        "registry::grant::http::tests::a_grant_is_for_its_scheme_host_and_port",
+    ]),
+    attack!(A90 Deny "changes what a name means between check and connection" [
+        "egress::of_many_addresses_those_that_may_be_are_dialled",
+    ]),
+    attack!(A92 Bounded "answers without end" [
+        "egress::limits::bytes_and_headers_hold_at_their_limits_and_one_past",
+        "egress::limits::whoever_does_not_answer_in_time_is_given_up",
+        "egress::limits::servers_that_break_off_or_speak_nonsense_are_told_apart",
+    ]),
+    attack!(A93 Bounded "floods others from here" [
+        "egress::limits::a_turn_asks_as_often_as_it_may_and_not_once_more",
+        "egress::limits::connections_are_open_up_to_the_limit_and_not_one_more",
+        "egress::limits::bytes_of_a_day_hold_at_the_tenants_quota",
+        "egress::gauge::tests::connections_hold_at_a_tenants_and_the_hosts_limit_and_one_past",
+        "egress::the_operator_bounds_what_any_tenant_may_grant",
+    ]),
     attack!(A94 Inert "carries secrets away" [
         "embedders::tests::a_key_is_shown_to_nobody_and_fits_a_header",
         "sandbox::tests::wasi::what_wasi_answers",
     ], open: "secrets of tenants are not built"),
     attack!(A95 Deny "reaches the host's own database or bus" [
         "sandbox::tests::wasi::sockets_do_not_link",
-    ], open: "outgoing HTTP is not built: a guest reaches nothing"),
+        "egress::a_name_that_leads_inside_is_not_dialled",
+    ]),
     attack!(A97 Bounded "fills the disk" [
         "kill::disk::a_full_disk_refuses_writes_until_there_is_room",
         "kill::disk::a_small_disk_fills_up_and_is_freed",

@@ -100,7 +100,7 @@ pub(super) const FAULTS: &[Promise] = &[
         "intake::artifacts::of_another_component_or_another_key_is_no_proof",
         "intake::artifacts::survives_a_restart_and_leaves_nothing_unfinished",
     ]),
-    promise!(F35 "the host dies after a call to the outside and before its commit" [], open: "calls to the outside are not built"),
+    promise!(F35 "the host dies after a call to the outside and before its commit" [], open: "a kill between a request to the outside and the commit; a turn that runs again sends the same idempotency key"),
     promise!(F36 "a deep queue waits" [
         "backlog::a_deep_queue_waits_in_the_store",
         "backlog::retries_that_are_due_wait_in_the_store",
@@ -170,7 +170,13 @@ pub(super) const RULES: &[Promise] = &[
         "sandbox::tests::wasi::what_wasi_answers",
         "sandbox::tests::wasi::sockets_do_not_link",
     ]),
-    promise!(R13 "what may be dialled is what was checked" [], open: "outgoing HTTP is not built"),
+    promise!(R13 "what may be dialled is what was checked" [
+        "egress::of_many_addresses_those_that_may_be_are_dialled",
+        "egress::a_name_that_leads_inside_is_not_dialled",
+        "egress::a_request_is_sent_as_it_was_judged_and_is_on_record",
+        "egress::tls::a_server_is_asked_whose_certificate_is_trusted_for_its_name",
+        "egress::a_grant_that_was_taken_back_is_felt_by_the_next_turn",
+    ]),
     promise!(R14 "secrets never enter a sandbox" [], open: "secrets are not built"),
     promise!(R15 "clocks tick once a millisecond; chance comes from the system, in bounded amounts" [
         "sandbox::tests::wasi::what_wasi_answers",

@@ -122,7 +122,7 @@ impl HostProcess {
         } else {
             "application/json"
         };
-        let request = ureq::http::Request::builder()
+        let request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("authorization", format!("Bearer {key}"))

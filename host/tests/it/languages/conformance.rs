@@ -64,7 +64,7 @@ impl Suite<'_> {
         let grants = match without {
             [] => GrantSet::all(),
             [most] if most == "all but publishing" => GrantSet::from_iter([Grant::EventsPublish]),
-            _ => GrantSet::from_iter([]),
+            _ => GrantSet::NONE,
         };
         let now = self.host.host.app.clock.now();
         let version = NewVersion {

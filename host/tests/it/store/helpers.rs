@@ -79,7 +79,7 @@ impl Fixture {
                 capabilities: Vec::new(),
                 subscriptions: event_types.iter().map(subscription).collect(),
                 produces: Vec::new(),
-                grants: BTreeSet::new(),
+                grants: GrantSet::NONE,
                 settings: Settings::default(),
             }),
             grants: GrantSet::NONE,

@@ -30,13 +30,14 @@ const LAYERS: &str = "
     embedders:  base domain
     bus:        base domain turn telemetry
     store:      base domain turn telemetry bus
-    sandbox:    base domain turn telemetry
+    egress:     base domain turn telemetry
+    sandbox:    base domain turn telemetry egress
     dispatch:   base domain turn telemetry bus sandbox
     app:        base domain turn telemetry bus sandbox dispatch
     api:        base domain turn telemetry bus sandbox dispatch app
-    host:       base domain turn telemetry embedders bus sandbox dispatch api app store
-    config:     base domain turn telemetry embedders bus sandbox dispatch api app store host
-    cli:        base domain turn telemetry embedders bus sandbox dispatch api app store host config
+    host:       base domain turn telemetry embedders egress bus sandbox dispatch api app store
+    config:     base domain turn telemetry embedders egress bus sandbox dispatch api app store host
+    cli:        base domain turn telemetry embedders egress bus sandbox dispatch api app store host config
 ";
 
 /// What everything may stand on.

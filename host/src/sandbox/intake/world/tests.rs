@@ -7,6 +7,7 @@ use wasmparser::component_types::ComponentEntityType;
 
 use super::super::precheck::{self, IntakeLimits};
 use super::*;
+use crate::registry::AnyGrant;
 
 #[test]
 fn the_contract_is_read_whole() {
@@ -55,7 +56,7 @@ fn the_error_for_an_unknown_import_lists_what_there_is() {
          episodes, events, knowledge, log, procedures, random, registry, types, working}@0.1.0 and, in version 0.2, \
          wasi:cli/{environment, exit, stderr, stdin, stdout, terminal-input, terminal-output, terminal-stderr, \
          terminal-stdin, terminal-stdout}, wasi:clocks/{monotonic-clock, wall-clock}, wasi:filesystem/{preopens, \
-         types}, wasi:io/{error, poll, streams}, wasi:random/{insecure, insecure-seed, random}"
+         types}, wasi:http/{outgoing-handler, types}, wasi:io/{error, poll, streams}, wasi:random/{insecure, insecure-seed, random}"
     );
 }
 
@@ -107,4 +108,28 @@ fn a_difference_is_shown_where_it_is() {
             "x".repeat(63)
         ),
     );
+}
+
+/// A29: who can ask over HTTP says whom.
+#[test]
+fn who_imports_outgoing_http_asks_for_a_host() {
+    let grants = |words: &str| -> GrantSet {
+        let words = words.split_whitespace().map(str::parse::<AnyGrant>);
+        words.map(Result::unwrap).collect()
+    };
+    let outgoing = "wasi:http/outgoing-handler@0.2.6";
+    for (import, asked, good) in [
+        (outgoing, "http:a.test", true),
+        (outgoing, "working:read", false),
+        ("wasi:http/types@0.2.6", "working:read", true),
+        ("wasi:clocks/wall-clock@0.2.6", "", true),
+    ] {
+        let got = check_asked(&[import.to_owned()], &grants(asked));
+        assert_eq!(got.is_ok(), good, "{import} {asked}");
+        let told = got.map_or_else(|error| error.to_string(), |()| String::new());
+        assert!(
+            good || told.contains(import) && told.contains("http:HOST"),
+            "{told}"
+        );
+    }
 }

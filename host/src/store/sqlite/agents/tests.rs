@@ -25,7 +25,7 @@ fn version(name: &str, component: &str) -> NewVersion {
             capabilities: Vec::new(),
             subscriptions: Vec::new(),
             produces: Vec::new(),
-            grants: BTreeSet::new(),
+            grants: GrantSet::NONE,
             settings: Settings::default(),
         }),
         grants: GrantSet::NONE,
@@ -84,7 +84,7 @@ fn new_grants_are_a_change() {
         Change::Nothing
     );
     let directory = load::directory(&conn, &Directory::default()).unwrap();
-    let grants = directory.get(&agent("a")).unwrap().grants;
+    let grants = &directory.get(&agent("a")).unwrap().grants;
     assert!(grants.has(Grant::EventsPublish));
 }
 
