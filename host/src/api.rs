@@ -43,6 +43,7 @@ mod noa;
 mod openapi;
 mod page;
 mod schemas;
+mod secrets;
 mod serve;
 mod services;
 mod settings;
@@ -216,6 +217,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .routes(routes!(schemas::put_schema, schemas::get_schema))
         .merge(remembered())
         .routes(routes!(schemas::list_schema_versions))
+        .routes(routes!(secrets::list_secrets))
+        .routes(routes!(secrets::put_secret, secrets::delete_secret))
         .routes(routes!(settings::get_settings, settings::put_settings))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

@@ -26,6 +26,7 @@ use crate::memory::{
 use crate::quota::Allowances;
 use crate::registry::{AgentStore, CatalogStore, Hosted, RegistrySettings, ServiceStore};
 pub use crate::sandbox::intake::Accepted;
+use crate::secrets::SecretStore;
 use crate::telemetry::Metrics;
 use crate::turn::{DeliveryStore, TurnStore};
 use crate::usage::UsageStore;
@@ -91,6 +92,8 @@ pub struct App {
     pub procedures: Arc<dyn ProcedureStore>,
     /// Procedural memory as clients keep it.
     pub procedure_keeper: Arc<dyn ProcedureKeeper>,
+    /// What the host sends for agents.
+    pub secrets: Arc<dyn SecretStore>,
     /// Takes uploads.
     pub uploads: Arc<dyn Uploads>,
     /// Live events.

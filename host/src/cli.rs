@@ -33,6 +33,7 @@ mod publish;
 mod push;
 mod running;
 mod schemas;
+mod secrets;
 mod serve;
 mod services;
 mod span;
@@ -103,6 +104,8 @@ enum Command {
     Services(services::Args),
     /// List what payloads must look like, register versions of it
     Schemas(schemas::Args),
+    /// List secrets that agents send and never see, set and delete them
+    Secrets(secrets::Args),
     /// List events, or show one with what became of it
     Events(events::Args),
     /// List turns, or show one with its log
@@ -175,6 +178,7 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Agents(args) => agents::run(args, context),
         Command::Services(args) => services::run(args, context),
         Command::Schemas(args) => schemas::run(args, context),
+        Command::Secrets(args) => secrets::run(args, context),
         Command::Events(args) => events::run(&args, context),
         Command::Turns(args) => turns::run(&args, context),
         Command::DeadLetters(args) => dead_letters::run(args, context),

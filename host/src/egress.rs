@@ -21,17 +21,21 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::id::{TenantId, TurnId};
+use crate::id::TurnId;
+use crate::identity::TenantScope;
 use crate::quota::Allowances;
 use crate::registry::{Agent, HttpGrant, Origin};
+use crate::secrets::SecretStore;
 use crate::turn::{HttpEntry, HttpJournal};
 
 mod address;
 mod body;
 mod dial;
 mod fault;
+mod fill;
 mod gauge;
 mod head;
+mod redact;
 mod resolve;
 mod settings;
 
@@ -45,6 +49,7 @@ pub use settings::EgressSettings;
 use body::{Exchange, Outbound, late, too_large};
 use dial::Dialler;
 use gauge::Gauge;
+use redact::Redactor;
 
 /// Most hosts that an operator may list.
 const HOSTS_MAX: usize = 256;
@@ -55,7 +60,7 @@ const HEAD_BUFFER_MIN: usize = 8 << 10;
 #[derive(Debug, Clone)]
 pub struct Pass {
     /// For whom.
-    pub tenant: TenantId,
+    pub scope: TenantScope,
     /// The agent as it was when the turn was claimed, with its grants.
     pub agent: Arc<Agent>,
     /// The turn.
@@ -88,6 +93,7 @@ pub struct Egress {
     /// What the operator lets anybody ask; empty is anything.
     hosts: Vec<HttpGrant>,
     dialler: Dialler,
+    secrets: Arc<dyn SecretStore>,
     gauge: Arc<Gauge>,
     allowances: Arc<Allowances>,
     clock: Arc<dyn Clock>,
@@ -99,6 +105,7 @@ struct Admitted {
     request: Request<()>,
     head_bytes: u64,
     exchange: Arc<Exchange>,
+    scope: TenantScope,
     agent: Arc<Agent>,
     journal: Arc<HttpJournal>,
     end: Instant,
@@ -135,6 +142,7 @@ impl Egress {
     pub fn new(
         settings: EgressSettings,
         resolver: Arc<dyn Resolve>,
+        secrets: Arc<dyn SecretStore>,
         allowances: Arc<Allowances>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>> {
@@ -142,6 +150,7 @@ impl Egress {
         Ok(Arc::new(Self {
             hosts: settings.hosts()?,
             dialler: Dialler::new(filter, resolver, &settings.ca_file)?,
+            secrets,
             gauge: Arc::default(),
             allowances,
             clock,
@@ -186,12 +195,13 @@ impl Egress {
                 head_bytes,
                 exchange: Arc::new(Exchange {
                     entry,
-                    tenant: pass.tenant,
+                    tenant: pass.scope.tenant(),
                     allowances: Arc::clone(&self.allowances),
                     clock: Arc::clone(&self.clock),
                     _open: open,
                     _place: place,
                 }),
+                scope: pass.scope.clone(),
                 agent: Arc::clone(&pass.agent),
                 journal: Arc::clone(&pass.journal),
                 end: pass.deadline.min(Instant::now() + self.limits.total),
@@ -232,7 +242,7 @@ impl Egress {
         }
         let now = self.clock.now();
         self.allowances
-            .take_egress(pass.tenant, 0, now)
+            .take_egress(pass.scope.tenant(), 0, now)
             .map_err(|error| Fault::new(FaultKind::Denied, error.to_string()))?;
         let key = format!("{}-{}", pass.turn, entry.number());
         let (request, head_bytes) = head::write(parts, &origin, &key, limits)?;
@@ -240,16 +250,17 @@ impl Egress {
         let open = pass.journal.open(max);
         let open = open
             .ok_or_else(|| too_many("turn_connections_max", max, "open connections, all used"))?;
-        let place = self.gauge.open(pass.tenant, limits)?;
+        let place = self.gauge.open(pass.scope.tenant(), limits)?;
         Ok((origin, request, head_bytes, open, place))
     }
 
-    async fn exchange<B>(&self, admitted: Admitted, body: B, waits: Waits) -> Answered
+    async fn exchange<B>(&self, mut admitted: Admitted, body: B, waits: Waits) -> Answered
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
     {
         let limits = &self.limits;
         let (end, exchange) = (admitted.end, Arc::clone(&admitted.exchange));
+        let redactor = self.fill(&mut admitted).await?;
         let within = |own: Duration, guests: Option<Duration>| guests.map_or(own, |g| g.min(own));
         let connect = within(limits.connect, waits.connect);
         let dialled = self
@@ -271,7 +282,7 @@ impl Egress {
         let body = Outbound::new(body, limits.request_body_bytes_max, Arc::clone(&exchange));
         let request = admitted.request.map(|()| body);
         let first = end.min(Instant::now() + within(limits.first_byte, waits.first_byte));
-        let (response, driver) = match timeout_at(first, self.ask(wire, request)).await {
+        let (mut response, driver) = match timeout_at(first, self.ask(wire, request)).await {
             Ok(answered) => answered?,
             Err(_) if Instant::now() >= end => return Err(late()),
             Err(_) => {
@@ -281,16 +292,42 @@ impl Egress {
         };
         exchange.entry.answered(response.status().as_u16());
         exchange.receives(head::size(response.headers()))?;
+        if !redactor.is_empty() {
+            fill::check_unpacked(response.headers())?;
+            redactor.headers(response.headers_mut());
+        }
         let max = limits.response_body_bytes_max;
         let length = response.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if !is_head && length.is_some_and(|length| length > max) {
             return Err(too_large(max));
         }
+        if !redactor.is_empty() && !is_head {
+            // What is put in a value's place may have another length.
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
         let between = within(limits.between_bytes, waits.between_bytes);
+        let times = (between, end);
         let response =
-            response.map(|body| Inbound::new(body, max, (between, end), Arc::clone(&exchange)));
+            response.map(|body| Inbound::new(body, max, times, (redactor, Arc::clone(&exchange))));
         Ok((response, driver))
+    }
+
+    /// Fill in the secrets that a head names. A refusal stands in the audit log.
+    async fn fill(&self, admitted: &mut Admitted) -> std::result::Result<Redactor, Fault> {
+        let headers = admitted.request.headers_mut();
+        let before = head::size(headers);
+        let filled = fill::fill(headers, &admitted.origin, &admitted.scope, &*self.secrets).await;
+        let redactor = filled.inspect_err(|fault| {
+            if fault.kind == FaultKind::Denied {
+                let grant = HttpGrant::of(admitted.origin.clone()).to_string();
+                let reason = "it may not send this secret there";
+                admitted.journal.refuse(&admitted.agent, grant, reason);
+            }
+        })?;
+        let headers = admitted.request.headers();
+        admitted.head_bytes += head::size(headers).saturating_sub(before);
+        Ok(redactor)
     }
 
     /// Send a request over a connection of its own.

@@ -301,6 +301,7 @@ fn app(store: &Arc<SqliteStore>, outside: Outside) -> App {
         eraser: Arc::<SqliteStore>::clone(store),
         episodes: Arc::<SqliteStore>::clone(store),
         procedures: Arc::<SqliteStore>::clone(store),
+        secrets: Arc::<SqliteStore>::clone(store),
         uploads: outside.uploads,
         feed: outside.feed,
         keys: store.key_hasher(),
@@ -382,6 +383,7 @@ fn egress(
     Egress::new(
         settings,
         resolver,
+        Arc::<SqliteStore>::clone(store),
         Arc::clone(store.allowances()),
         Arc::clone(clock),
     )

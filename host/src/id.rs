@@ -109,6 +109,11 @@ text_id!(
     "a name `[a-z][a-z0-9-]*`"
 );
 text_id!(
+    /// The name of a secret, unique in its tenant.
+    SecretName, "secret name", NAME_BYTES_MAX, is_name,
+    "a name `[a-z][a-z0-9-]*`"
+);
+text_id!(
     /// A tenant's own tenant.
     CustomerId, "customer", PRINCIPAL_BYTES_MAX, is_visible,
     "visible ASCII without spaces"

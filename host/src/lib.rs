@@ -23,6 +23,7 @@ pub mod memory;
 pub mod quota;
 pub mod registry;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod telemetry;
 pub mod turn;

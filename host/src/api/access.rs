@@ -33,7 +33,7 @@ pub(crate) enum Access {
 use Access::{Open, Operator, Scope as Needs, Tenant};
 use Scope::{
     AgentsCall, AgentsDeploy, AgentsRead, AuditRead, EventsPublish, EventsRead, MemoryRead,
-    MemoryWrite, RegistryRead, RegistryWrite, TurnsRead, TurnsWrite,
+    MemoryWrite, RegistryRead, RegistryWrite, SecretsRead, SecretsWrite, TurnsRead, TurnsWrite,
 };
 
 /// Which bounds of a token an operation keeps. One that it does not keep, it is refused to: a token for one
@@ -137,6 +137,10 @@ const TABLE: &[(&str, &str, Access, Keeps)] = &[
     ("GET",    "/v1/signing-keys",                        Needs(RegistryRead),   S),
     ("PUT",    "/v1/signing-keys/{key}",                  Needs(RegistryWrite),  NONE),
     ("DELETE", "/v1/signing-keys/{key}",                  Needs(RegistryWrite),  NONE),
+
+    ("GET",    "/v1/secrets",                             Needs(SecretsRead),    NONE),
+    ("PUT",    "/v1/secrets/{name}",                      Needs(SecretsWrite),   NONE),
+    ("DELETE", "/v1/secrets/{name}",                      Needs(SecretsWrite),   NONE),
 
     ("GET",    "/agents",                                 Needs(RegistryRead),   S),
     ("POST",   "/agents/register",                        Needs(RegistryWrite),  NONE),

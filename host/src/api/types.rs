@@ -16,6 +16,7 @@ mod events;
 mod host;
 mod memory;
 mod publish;
+mod secrets;
 mod services;
 mod turns;
 mod usage;
@@ -40,6 +41,7 @@ pub use memory::{
     SessionRequest, SessionView, WhyView, WorkingKeyView, WorkingValueView,
 };
 pub use publish::{BatchRequest, BatchView, PublishRequest, PublishView};
+pub use secrets::{SecretRequest, SecretView};
 pub use services::{
     FeedMessage, ResolvedView, ServiceView, ServicesImportView, SignatureView, SigningKeyRequest,
     SigningKeyView, StatusRequest,

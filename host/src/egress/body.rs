@@ -19,6 +19,7 @@ use crate::turn::{HttpEntry, HttpOpen};
 
 use super::fault::{Fault, FaultKind};
 use super::gauge::Place;
+use super::redact::Redactor;
 
 /// One request that was let through: what it is counted in, and the places that it holds.
 #[derive(Debug)]
@@ -132,6 +133,8 @@ pub struct Inbound {
     end: Instant,
     /// Runs while the guest waits for more: how slowly it reads is its own affair.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Looks for the secrets that the request had.
+    redactor: Redactor,
     /// Until the body has ended.
     exchange: Option<Arc<Exchange>>,
 }
@@ -141,11 +144,12 @@ impl Inbound {
         body: hyper::body::Incoming,
         max: u64,
         (between, end): (Duration, Instant),
-        exchange: Arc<Exchange>,
+        (redactor, exchange): (Redactor, Arc<Exchange>),
     ) -> Self {
         Self {
             body,
             max,
+            redactor,
             received: 0,
             between,
             end,
@@ -165,7 +169,16 @@ impl Inbound {
         Ok(())
     }
 
-    /// Nothing more comes.
+    /// What of a piece may pass.
+    fn cleaned(&mut self, bytes: Bytes) -> Bytes {
+        if self.redactor.is_empty() {
+            bytes
+        } else {
+            self.redactor.pass(&bytes).into()
+        }
+    }
+
+    /// It failed: nothing more comes.
     fn end(&mut self, fault: Fault) -> Fault {
         self.timer = None;
         match self.exchange.take() {
@@ -200,38 +213,48 @@ impl Body for Inbound {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        if self.exchange.is_none() {
-            return Poll::Ready(None);
-        }
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-            let fault = ready!(self.poll_late(cx));
-            return Poll::Ready(Some(Err(self.end(fault))));
-        };
-        self.timer = None;
-        let bytes = match frame.map(|frame| frame.map(Frame::into_data)) {
-            Some(Ok(Ok(bytes))) => bytes,
-            Some(Ok(Err(_))) | None => {
-                self.exchange = None;
-                return Poll::Ready(None);
-            }
-            Some(Err(_)) => {
-                let why = "the connection broke before the answer's end";
-                let fault = Fault::new(FaultKind::Incomplete, why);
+        while self.exchange.is_some() {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                let fault = ready!(self.poll_late(cx));
+                return Poll::Ready(Some(Err(self.end(fault))));
+            };
+            self.timer = None;
+            let bytes = match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(bytes))) => bytes,
+                Some(Ok(Err(_))) | None => {
+                    self.exchange = None;
+                    let rest = Bytes::from(self.redactor.finish());
+                    let rest = (!rest.is_empty()).then(|| Ok(Frame::data(rest)));
+                    return Poll::Ready(rest);
+                }
+                Some(Err(_)) => {
+                    let why = "the connection broke before the answer's end";
+                    let fault = Fault::new(FaultKind::Incomplete, why);
+                    return Poll::Ready(Some(Err(self.end(fault))));
+                }
+            };
+            if let Err(fault) = self.count(bytes.len() as u64) {
                 return Poll::Ready(Some(Err(self.end(fault))));
             }
-        };
-        match self.count(bytes.len() as u64) {
-            Ok(()) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Err(fault) => Poll::Ready(Some(Err(self.end(fault)))),
+            let bytes = self.cleaned(bytes);
+            if !bytes.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
         }
+        Poll::Ready(None)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.exchange.is_none() || self.body.is_end_stream()
+        // What is held back comes when the body has ended.
+        self.exchange.is_none() || (self.redactor.is_empty() && self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        if self.redactor.is_empty() {
+            self.body.size_hint()
+        } else {
+            SizeHint::default()
+        }
     }
 }
 

@@ -38,11 +38,15 @@ pub enum Scope {
     MemoryWrite,
     /// Read the audit log.
     AuditRead,
+    /// List secrets, never their values.
+    SecretsRead,
+    /// Set and delete secrets.
+    SecretsWrite,
 }
 
 impl Scope {
     /// All of them, in the order of their names' groups.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::EventsPublish,
         Self::EventsRead,
         Self::AgentsRead,
@@ -55,6 +59,8 @@ impl Scope {
         Self::MemoryRead,
         Self::MemoryWrite,
         Self::AuditRead,
+        Self::SecretsRead,
+        Self::SecretsWrite,
     ];
 
     /// Its name.
@@ -72,6 +78,8 @@ impl Scope {
             Self::MemoryRead => "memory:read",
             Self::MemoryWrite => "memory:write",
             Self::AuditRead => "audit:read",
+            Self::SecretsRead => "secrets:read",
+            Self::SecretsWrite => "secrets:write",
         }
     }
 

@@ -100,7 +100,7 @@ impl Runner {
     /// What guests ask over HTTP with: as the agent that is at work on this turn now.
     pub(super) fn outgoing(&self, turn: Option<&Turn>) -> Outgoing {
         let pass = turn.map(|turn| Pass {
-            tenant: turn.scope().tenant(),
+            scope: turn.scope().clone(),
             agent: Arc::clone(turn.agent()),
             turn: turn.id().clone(),
             journal: Arc::clone(turn.http()),

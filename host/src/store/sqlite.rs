@@ -19,6 +19,7 @@ use crate::id::IdKey;
 use crate::identity::{KeyHasher, TenantScope};
 use crate::memory::embed::{Embedder, Offline};
 use crate::quota::{Allowances, Quota, Quotas};
+use crate::secrets::Vault;
 
 mod admin;
 mod agents;
@@ -41,6 +42,7 @@ mod migrate;
 mod pages;
 mod procedures;
 mod rows;
+mod secrets;
 mod services;
 mod sessions;
 mod sweep;
@@ -223,6 +225,11 @@ impl SqliteStore {
     /// Signs compiled artifacts.
     pub fn mac_key(&self) -> [u8; 32] {
         self.secrets.artifacts
+    }
+
+    /// Seals secrets of tenants.
+    fn vault(&self) -> Vault {
+        Vault::new(self.secrets.vault)
     }
 
     /// What each tenant may use.

@@ -22,6 +22,7 @@ mod odd;
 mod openapi;
 mod problems;
 mod quotas;
+mod secrets;
 mod services;
 mod services_feed;
 mod services_import;

@@ -70,6 +70,7 @@ fn cli_help_is_as_it_was() {
         "publish",
         "push",
         "schemas",
+        "secrets",
         "services",
         "services list",
         "tail",

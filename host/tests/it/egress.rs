@@ -16,6 +16,7 @@ use crate::guests;
 use crate::harness::TestHost;
 
 mod limits;
+mod secrets;
 mod server;
 mod tls;
 

@@ -24,6 +24,8 @@ pub(super) struct Secrets {
     pub(super) keys: [u8; 32],
     /// Compiled artifacts.
     pub(super) artifacts: [u8; 32],
+    /// Secrets of tenants.
+    pub(super) vault: [u8; 32],
 }
 
 /// The open `host.db`.
@@ -59,6 +61,7 @@ impl HostDb {
             ids: secret(&tx, "ids")?,
             keys: secret(&tx, "keys")?,
             artifacts: secret(&tx, "artifacts")?,
+            vault: secret(&tx, "vault")?,
         };
         tx.commit().during("keeping the host's secrets")?;
         Ok(secrets)

@@ -40,6 +40,7 @@ pub(super) const TENANT: Migrations = Migrations {
         include_str!("../../../../migrations/sqlite/tenant/0009_schema_owners.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0010_audit.sql"),
         include_str!("../../../../migrations/sqlite/tenant/0011_usage.sql"),
+        include_str!("../../../../migrations/sqlite/tenant/0012_secrets.sql"),
     ],
 };
 

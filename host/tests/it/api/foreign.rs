@@ -83,6 +83,9 @@ GET /v1/queue                                   | /v1/queue |
 GET /v1/schemas                                 | /v1/schemas |
 GET /v1/schemas/{name}                          | /v1/schemas/order |
 PUT /v1/schemas/{name}                          | /v1/schemas/order | {}
+GET /v1/secrets                                 | /v1/secrets |
+PUT /v1/secrets/{name}                          | /v1/secrets/last | {"value":"another-value","hosts":["a.test"]}
+DELETE /v1/secrets/{name}                       | /v1/secrets/last |
 GET /v1/services                                | /v1/services |
 POST /v1/services                               | /v1/services | {"name":"weather","type":"api","url":"https://evil.example"}
 POST /v1/services/import                        | /v1/services/import | [{"name":"weather","type":"api"}]

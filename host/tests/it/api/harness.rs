@@ -568,6 +568,7 @@ fn app(
         eraser: Arc::<SqliteStore>::clone(store),
         episodes: Arc::<SqliteStore>::clone(store),
         procedures: Arc::<SqliteStore>::clone(store),
+        secrets: Arc::<SqliteStore>::clone(store),
         uploads: Arc::new(Manifests),
         feed,
         keys: store.key_hasher(),

@@ -159,6 +159,7 @@ fn answer(stream: &mut (impl Read + Write), request: &str) -> std::io::Result<()
             write!(stream, "\r\n")
         }
         "head" => write!(stream, "{}x: {}\r\n\r\n", with(0), "x".repeat(count)),
+        "packed" => write!(stream, "{}content-encoding: gzip\r\n\r\nx", with(1)),
         "redirect" => write!(
             stream,
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n"

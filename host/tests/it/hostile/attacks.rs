@@ -473,7 +473,11 @@ pub(super) const NETWORK: &[Attack] = &[
     attack!(A94 Inert "carries secrets away" [
         "embedders::tests::a_key_is_shown_to_nobody_and_fits_a_header",
         "sandbox::tests::wasi::what_wasi_answers",
-    ], open: "secrets of tenants are not built"),
+        "egress::secrets::a_secret_is_sent_and_never_seen",
+        "egress::secrets::a_secret_goes_where_it_may_and_nowhere_else",
+        "egress::secrets::an_echo_that_could_not_be_seen_is_refused",
+        "egress::redact::tests::no_value_passes_in_whatever_pieces_it_comes",
+    ], open: "a server that turns a value round before it echoes it"),
     attack!(A95 Deny "reaches the host's own database or bus" [
         "sandbox::tests::wasi::sockets_do_not_link",
         "egress::a_name_that_leads_inside_is_not_dialled",

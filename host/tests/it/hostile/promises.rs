@@ -177,7 +177,13 @@ pub(super) const RULES: &[Promise] = &[
         "egress::tls::a_server_is_asked_whose_certificate_is_trusted_for_its_name",
         "egress::a_grant_that_was_taken_back_is_felt_by_the_next_turn",
     ]),
-    promise!(R14 "secrets never enter a sandbox" [], open: "secrets are not built"),
+    promise!(R14 "secrets never enter a sandbox" [
+        "egress::secrets::a_secret_is_sent_and_never_seen",
+        "egress::secrets::a_secret_goes_where_it_may_and_nowhere_else",
+        "secrets::vault::tests::what_was_sealed_opens_for_its_tenant_and_name_and_nobody_else",
+        "secrets::tests::values_hold_at_their_limits_and_one_past_and_are_never_shown",
+        "api::secrets::a_value_goes_in_and_never_comes_out",
+    ]),
     promise!(R15 "clocks tick once a millisecond; chance comes from the system, in bounded amounts" [
         "sandbox::tests::wasi::what_wasi_answers",
         "sandbox::tests::limits::random_bytes",

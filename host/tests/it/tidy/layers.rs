@@ -24,6 +24,7 @@ const LAYERS: &str = "
     policy:     base events registry
     models:     base events
     usage:      base events
+    secrets:    base events registry
     turn:       base domain
     telemetry:  base domain turn
 
@@ -43,7 +44,7 @@ const LAYERS: &str = "
 /// What everything may stand on.
 const BASE: &str = "error clock crash id quota identity";
 /// What the host does, without how: no HTTP, no SQL, no messenger, no engine.
-const DOMAIN: &str = "events registry memory plans policy models usage";
+const DOMAIN: &str = "events registry memory plans policy models usage secrets";
 
 /// Parts of a module that only the assembly names, by path; the first row that fits holds. `config` has the store's
 /// settings in its own, and `cli` asks the store for the version of its library and whether a directory is free:
