@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
 use hyper::client::conn::http1;
@@ -20,15 +19,16 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::TurnId;
 use crate::identity::TenantScope;
 use crate::quota::Allowances;
-use crate::registry::{Agent, HttpGrant, Origin};
+use crate::registry::{Agent, HttpGrant};
 use crate::secrets::SecretStore;
-use crate::turn::{HttpEntry, HttpJournal};
+use crate::turn::HttpJournal;
 
 mod address;
+mod admit;
 mod body;
 mod dial;
 mod fault;
@@ -39,20 +39,19 @@ mod redact;
 mod resolve;
 mod settings;
 
-pub use address::{ALLOW_PRIVATE_MAX, AddressFilter, Network, is_public};
+pub use address::{AddressFilter, Network};
 pub use body::Inbound;
 pub use fault::{Fault, FaultKind};
 pub use head::is_forbidden;
-pub use resolve::{ADDRESSES_MAX, Resolve, SystemResolver};
+pub use resolve::{Held, Resolve, SystemResolver};
 pub use settings::EgressSettings;
 
+use admit::Admitted;
 use body::{Exchange, Outbound, late, too_large};
 use dial::Dialler;
 use gauge::Gauge;
 use redact::Redactor;
 
-/// Most hosts that an operator may list.
-const HOSTS_MAX: usize = 256;
 /// The least that the library reads a head into.
 const HEAD_BUFFER_MIN: usize = 8 << 10;
 
@@ -99,41 +98,6 @@ pub struct Egress {
     clock: Arc<dyn Clock>,
 }
 
-/// A request that was let through.
-struct Admitted {
-    origin: Origin,
-    request: Request<()>,
-    head_bytes: u64,
-    exchange: Arc<Exchange>,
-    scope: TenantScope,
-    agent: Arc<Agent>,
-    journal: Arc<HttpJournal>,
-    end: Instant,
-}
-
-impl EgressSettings {
-    /// Check what can be wrong without a look at files.
-    ///
-    /// # Errors
-    /// `Invalid` that names the setting.
-    pub fn check(&self) -> Result<()> {
-        AddressFilter::new(&self.allow_private)?;
-        self.hosts().map(drop)
-    }
-
-    fn hosts(&self) -> Result<Vec<HttpGrant>> {
-        if self.hosts.len() > HOSTS_MAX {
-            let reason = format!("{} hosts; at most {HOSTS_MAX}", self.hosts.len());
-            return Err(Error::invalid("egress.hosts", reason));
-        }
-        let read = |host: &String| {
-            let grant = format!("http:{host}").parse::<HttpGrant>();
-            grant.map_err(|error| Error::invalid("egress.hosts", error.to_string()))
-        };
-        self.hosts.iter().map(read).collect()
-    }
-}
-
 impl Egress {
     /// With these settings.
     ///
@@ -146,6 +110,7 @@ impl Egress {
         allowances: Arc<Allowances>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>> {
+        settings.check()?;
         let filter = AddressFilter::new(&settings.allow_private)?;
         Ok(Arc::new(Self {
             hosts: settings.hosts()?,
@@ -183,77 +148,6 @@ impl Egress {
         })
     }
 
-    fn admit(self: &Arc<Self>, pass: &Pass, parts: &Parts) -> std::result::Result<Admitted, Fault> {
-        let shown = head::shown(&parts.uri);
-        let entry = pass
-            .journal
-            .begin(&pass.agent.name, parts.method.as_str(), &shown);
-        match self.judge(pass, parts, &entry) {
-            Ok((origin, request, head_bytes, open, place)) => Ok(Admitted {
-                origin,
-                request,
-                head_bytes,
-                exchange: Arc::new(Exchange {
-                    entry,
-                    tenant: pass.scope.tenant(),
-                    allowances: Arc::clone(&self.allowances),
-                    clock: Arc::clone(&self.clock),
-                    _open: open,
-                    _place: place,
-                }),
-                scope: pass.scope.clone(),
-                agent: Arc::clone(&pass.agent),
-                journal: Arc::clone(&pass.journal),
-                end: pass.deadline.min(Instant::now() + self.limits.total),
-            }),
-            Err(fault) => {
-                entry.failed(&fault.text);
-                Err(fault)
-            }
-        }
-    }
-
-    /// Whether a request may be sent at all.
-    fn judge(&self, pass: &Pass, parts: &Parts, entry: &HttpEntry) -> Judged {
-        let limits = &self.limits;
-        let too_many =
-            |limit, max: u32, unit| Fault::limit(FaultKind::TooMany, limit, u64::from(max), unit);
-        if entry.number() > limits.turn_requests_max {
-            let max = limits.turn_requests_max;
-            return Err(too_many("turn_requests_max", max, "requests a turn"));
-        }
-        let origin = head::origin(&parts.uri)?;
-        let grant = HttpGrant::of(origin.clone());
-        let name = &pass.agent.name;
-        if !pass.agent.grants.allows_http(&origin) {
-            let reason = "it may not ask this host";
-            pass.journal.refuse(&pass.agent, grant.to_string(), reason);
-            let why = format!(
-                "agent `{name}` needs the grant `{grant}`: it must ask for that and be pushed with it"
-            );
-            return Err(Fault::new(FaultKind::Denied, why));
-        }
-        if !self.hosts.is_empty() && !self.hosts.iter().any(|host| host.allows(&origin)) {
-            let reason = "it is not among egress.hosts of this host";
-            pass.journal.refuse(&pass.agent, grant.to_string(), reason);
-            let why =
-                format!("`{grant}` is not among egress.hosts, what agents of this host may ask");
-            return Err(Fault::new(FaultKind::Denied, why));
-        }
-        let now = self.clock.now();
-        self.allowances
-            .take_egress(pass.scope.tenant(), 0, now)
-            .map_err(|error| Fault::new(FaultKind::Denied, error.to_string()))?;
-        let key = format!("{}-{}", pass.turn, entry.number());
-        let (request, head_bytes) = head::write(parts, &origin, &key, limits)?;
-        let max = limits.turn_connections_max;
-        let open = pass.journal.open(max);
-        let open = open
-            .ok_or_else(|| too_many("turn_connections_max", max, "open connections, all used"))?;
-        let place = self.gauge.open(pass.scope.tenant(), limits)?;
-        Ok((origin, request, head_bytes, open, place))
-    }
-
     async fn exchange<B>(&self, mut admitted: Admitted, body: B, waits: Waits) -> Answered
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -263,9 +157,10 @@ impl Egress {
         let redactor = self.fill(&mut admitted).await?;
         let within = |own: Duration, guests: Option<Duration>| guests.map_or(own, |g| g.min(own));
         let connect = within(limits.connect, waits.connect);
+        let held = Arc::clone(&exchange);
         let dialled = self
             .dialler
-            .dial(&admitted.origin, end.min(Instant::now() + connect));
+            .dial(&admitted.origin, end.min(Instant::now() + connect), held);
         let wire = match dialled.await {
             Ok(wire) => wire,
             Err(fault) => {
@@ -277,21 +172,27 @@ impl Egress {
                 return Err(fault);
             }
         };
-        exchange.sends(admitted.head_bytes)?;
+        exchange.entry.sent(admitted.head_bytes);
         let is_head = admitted.request.method() == Method::HEAD;
         let body = Outbound::new(body, limits.request_body_bytes_max, Arc::clone(&exchange));
         let request = admitted.request.map(|()| body);
         let first = end.min(Instant::now() + within(limits.first_byte, waits.first_byte));
-        let (mut response, driver) = match timeout_at(first, self.ask(wire, request)).await {
-            Ok(answered) => answered?,
-            Err(_) if Instant::now() >= end => return Err(late()),
-            Err(_) => {
-                let why = "no answer came within egress.first_byte_ms";
-                return Err(Fault::new(FaultKind::ReadTimeout, why));
-            }
-        };
+        let (mut response, driver) =
+            match timeout_at(first, self.ask(wire, request, &exchange, end)).await {
+                Ok(answered) => answered?,
+                Err(_) if Instant::now() >= end => return Err(late()),
+                Err(_) => {
+                    let why = "no answer came within egress.first_byte_ms";
+                    return Err(Fault::new(FaultKind::ReadTimeout, why));
+                }
+            };
         exchange.entry.answered(response.status().as_u16());
-        exchange.receives(head::size(response.headers()))?;
+        let head_bytes = head::size(response.headers());
+        exchange.receives(head_bytes)?;
+        // The library looks only when it has to read more, and may have read more than that at once.
+        if head_bytes > u64::from(limits.response_head_bytes_max) {
+            return Err(large_head(limits.response_head_bytes_max));
+        }
         if !redactor.is_empty() {
             fill::check_unpacked(response.headers())?;
             redactor.headers(response.headers_mut());
@@ -325,8 +226,10 @@ impl Egress {
                 admitted.journal.refuse(&admitted.agent, grant, reason);
             }
         })?;
-        let headers = admitted.request.headers();
-        admitted.head_bytes += head::size(headers).saturating_sub(before);
+        let filled = head::size(admitted.request.headers()).saturating_sub(before);
+        admitted.head_bytes += filled;
+        head::check_size(admitted.head_bytes, &self.limits)?;
+        admitted.exchange.takes(filled)?;
         Ok(redactor)
     }
 
@@ -335,6 +238,8 @@ impl Egress {
         &self,
         wire: Box<dyn dial::Wire>,
         request: Request<Outbound<B>>,
+        exchange: &Arc<Exchange>,
+        end: Instant,
     ) -> std::result::Result<(Response<hyper::body::Incoming>, Driver), Fault>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -360,26 +265,18 @@ impl Egress {
             .await
             .map_err(|error| broken(&error, max))?
         };
+        // The connection holds its place until it is closed, and is closed when its time is up, whoever reads or does not.
+        let held = Arc::clone(exchange);
         let driver = Box::pin(async move {
             if let Some(connection) = connection {
                 // What ends it early is told to whoever reads the answer.
-                let _ = connection.await;
+                let _ = timeout_at(end, connection).await;
             }
+            held.release();
         });
         Ok((response, driver))
     }
 }
-
-type Judged = std::result::Result<
-    (
-        Origin,
-        Request<()>,
-        u64,
-        crate::turn::HttpOpen,
-        gauge::Place,
-    ),
-    Fault,
->;
 
 /// Why no answer came.
 fn broken(error: &hyper::Error, head_max: u32) -> Fault {
@@ -388,10 +285,7 @@ fn broken(error: &hyper::Error, head_max: u32) -> Fault {
         return fault.clone();
     }
     if error.is_parse_too_large() {
-        let why = format!(
-            "the answer's head is larger than egress.response_head_bytes_max, {head_max} bytes, or egress.headers_max"
-        );
-        return Fault::new(FaultKind::ResponseHead(head_max), why);
+        return large_head(head_max);
     }
     if error.is_parse() {
         return Fault::new(FaultKind::Protocol, "the answer is not HTTP/1.1");
@@ -400,4 +294,11 @@ fn broken(error: &hyper::Error, head_max: u32) -> Fault {
         FaultKind::Broken,
         "the connection broke before the answer's head",
     )
+}
+
+fn large_head(max: u32) -> Fault {
+    let why = format!(
+        "the answer's head is larger than egress.response_head_bytes_max, {max} bytes, or egress.headers_max"
+    );
+    Fault::new(FaultKind::ResponseHead(max), why)
 }

@@ -60,8 +60,7 @@ pub use entry::{
 pub use feed::{Change, FEED_PREFIX, change_event, is_feed_event};
 pub use filter::{FILTER_BYTES_MAX, FILTER_DEPTH_MAX, FILTER_NODES_MAX, FILTER_STEPS_MAX};
 pub use grant::{
-    AnyGrant, Grant, GrantSet, HOST_BYTES_MAX, HTTP_GRANTS_MAX, HostName, HttpGrant, HttpScheme,
-    Origin, split_port,
+    AnyGrant, Grant, GrantSet, HTTP_GRANTS_MAX, HostName, HttpGrant, HttpScheme, Origin, split_port,
 };
 pub use graph::{Dangling, Graph, GraphEvent, GraphNode};
 pub use lifecycle::{

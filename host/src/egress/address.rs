@@ -10,7 +10,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 
 /// Most networks that an operator may list.
-pub const ALLOW_PRIVATE_MAX: usize = 64;
+const ALLOW_PRIVATE_MAX: usize = 64;
 
 /// A network: an address and how many of its leading bits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,13 +102,17 @@ impl AddressFilter {
     /// The address to dial for this one, or none if it must not be dialled.
     pub fn judge(&self, address: IpAddr) -> Option<IpAddr> {
         let address = address.to_canonical();
-        let listed = || self.allowed.iter().any(|network| network.contains(address));
-        (is_public(address) || listed()).then_some(address)
+        (is_public(address) || self.lists(address)).then_some(address)
+    }
+
+    /// Whether the operator listed it, in this dress.
+    pub(super) fn lists(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|network| network.contains(address))
     }
 }
 
 /// Whether an address is one of the public internet.
-pub fn is_public(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::clock::Clock;
@@ -28,8 +29,8 @@ pub(super) struct Exchange {
     pub(super) tenant: TenantId,
     pub(super) allowances: Arc<Allowances>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) _open: HttpOpen,
-    pub(super) _place: Place,
+    /// Until its connection is closed.
+    pub(super) places: Mutex<Option<(HttpOpen, Place)>>,
 }
 
 impl Exchange {
@@ -46,10 +47,15 @@ impl Exchange {
         self.takes(bytes)
     }
 
-    fn takes(&self, bytes: u64) -> Result<(), Fault> {
+    pub(super) fn takes(&self, bytes: u64) -> Result<(), Fault> {
         let now = self.clock.now();
         let taken = self.allowances.take_egress(self.tenant, bytes, now);
         taken.map_err(|error| Fault::new(FaultKind::Denied, error.to_string()))
+    }
+
+    /// Its connection is closed, or about to be, whoever still has the answer.
+    pub(super) fn release(&self) {
+        self.places.lock().take();
     }
 
     /// Note why it failed.
@@ -111,7 +117,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outbound<B> {
         let Ok(bytes) = frame.into_data() else {
             return Poll::Ready(None);
         };
+        // On record here: an answer may have come already, and nobody is told any more.
         let counted = self.count(bytes.len() as u64);
+        let counted = counted.map_err(|fault| self.exchange.failed(fault));
         Poll::Ready(Some(counted.map(|()| Frame::data(bytes))))
     }
 
@@ -222,10 +230,17 @@ impl Body for Inbound {
             let bytes = match frame.map(|frame| frame.map(Frame::into_data)) {
                 Some(Ok(Ok(bytes))) => bytes,
                 Some(Ok(Err(_))) | None => {
-                    self.exchange = None;
+                    // Nothing more comes over it.
+                    if let Some(exchange) = self.exchange.take() {
+                        exchange.release();
+                    }
                     let rest = Bytes::from(self.redactor.finish());
                     let rest = (!rest.is_empty()).then(|| Ok(Frame::data(rest)));
                     return Poll::Ready(rest);
+                }
+                // The connection is closed when its time is up.
+                Some(Err(_)) if Instant::now() >= self.end => {
+                    return Poll::Ready(Some(Err(self.end(late()))));
                 }
                 Some(Err(_)) => {
                     let why = "the connection broke before the answer's end";

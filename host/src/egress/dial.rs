@@ -1,7 +1,8 @@
 //! From an origin to an open connection.
 //!
 //! Invariant: a name is resolved once, each address is judged, and what was judged is what is dialled: there is no second
-//! look at the name in which it could mean something else. No proxy, whatever the environment says.
+//! look at the name in which it could mean something else. Nothing leads back to this machine but what the operator listed.
+//! No proxy, whatever the environment says.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
@@ -22,7 +24,7 @@ use crate::registry::{HttpScheme, Origin};
 
 use super::address::AddressFilter;
 use super::fault::{Fault, FaultKind};
-use super::resolve::{ADDRESSES_MAX, Resolve};
+use super::resolve::{ADDRESSES_MAX, Held, Resolve};
 
 /// Addresses of a host that are tried, one after the other.
 const DIALS_MAX: usize = 4;
@@ -62,6 +64,8 @@ impl Dialler {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        // A resumed session would tell servers, and by its time tenants, who asked there before.
+        config.resumption = Resumption::disabled();
         Ok(Self {
             filter,
             resolver,
@@ -77,11 +81,17 @@ impl Dialler {
         &self,
         origin: &Origin,
         end: Instant,
+        held: Held,
     ) -> std::result::Result<Box<dyn Wire>, Fault> {
-        let addresses = self.addresses(origin, end).await?;
-        let stream = timeout_at(end, connect(&addresses, origin.port))
-            .await
-            .map_err(|_| slow(FaultKind::ConnectTimeout, "it took too long to connect"))??;
+        let addresses = self.addresses(origin, end, held).await?;
+        let stream = connect(&addresses, origin.port, end).await?;
+        if is_own(&stream)
+            && !stream
+                .peer_addr()
+                .is_ok_and(|peer| self.filter.lists(peer.ip()))
+        {
+            return Err(not_public(origin));
+        }
         // Small requests are written at once; nobody waits for more of them.
         let _ = stream.set_nodelay(true);
         if origin.scheme == HttpScheme::Http {
@@ -99,11 +109,12 @@ impl Dialler {
         &self,
         origin: &Origin,
         end: Instant,
+        held: Held,
     ) -> std::result::Result<Vec<IpAddr>, Fault> {
         let host = &origin.host;
         let found = match host.address() {
             Some(address) => vec![address],
-            None => match timeout_at(end, self.resolver.resolve(host)).await {
+            None => match timeout_at(end, self.resolver.resolve(host, held)).await {
                 Ok(Ok(found)) => found,
                 // The machine's resolver does not tell these apart, and neither helps a guest.
                 Ok(Err(_)) => Vec::new(),
@@ -120,29 +131,51 @@ impl Dialler {
             .take(DIALS_MAX)
             .collect();
         if good.is_empty() {
-            let why = format!(
-                "`{host}` is not on the public internet; the operator may list its network in egress.allow_private"
-            );
-            return Err(Fault::new(FaultKind::NotPublic, why));
+            return Err(not_public(origin));
         }
         Ok(good)
     }
 }
 
-async fn connect(addresses: &[IpAddr], port: u16) -> std::result::Result<TcpStream, Fault> {
+/// Open a connection to the first that answers. Each gets its share of the time: one that is silent leaves some to the next.
+async fn connect(
+    addresses: &[IpAddr],
+    port: u16,
+    end: Instant,
+) -> std::result::Result<TcpStream, Fault> {
     let mut failed = None;
-    for address in addresses {
-        match TcpStream::connect(SocketAddr::new(*address, port)).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failed = Some(error.kind()),
+    for (address, left) in addresses.iter().zip((1..=addresses.len() as u32).rev()) {
+        let now = Instant::now();
+        let share = now + end.saturating_duration_since(now) / left;
+        match timeout_at(share, TcpStream::connect(SocketAddr::new(*address, port))).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failed = Some(error.kind()),
+            Err(_) => failed = failed.or(Some(io::ErrorKind::TimedOut)),
         }
     }
     Err(match failed {
         Some(io::ErrorKind::ConnectionRefused) => {
             Fault::new(FaultKind::Refused, "the connection was refused")
         }
+        Some(io::ErrorKind::TimedOut) => {
+            slow(FaultKind::ConnectTimeout, "it took too long to connect")
+        }
         _ => Fault::new(FaultKind::Unreachable, "it cannot be reached"),
     })
+}
+
+/// Whether a connection leads back to this machine, by whatever address: who listens here trusts whoever is here.
+fn is_own(stream: &TcpStream) -> bool {
+    let ip = |address: io::Result<SocketAddr>| address.map(|address| address.ip()).ok();
+    ip(stream.peer_addr()) == ip(stream.local_addr())
+}
+
+fn not_public(origin: &Origin) -> Fault {
+    let host = &origin.host;
+    let why = format!(
+        "`{host}` is not on the public internet; the operator may list its network in egress.allow_private"
+    );
+    Fault::new(FaultKind::NotPublic, why)
 }
 
 fn server_name(origin: &Origin) -> std::result::Result<ServerName<'static>, Fault> {
@@ -183,4 +216,23 @@ fn trust(roots: &mut RootCertStore, file: &Path) -> Result<()> {
         roots.add(authority).map_err(|e| wrong(&e))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A89: whoever listens on an address of this machine takes us for a neighbour, whatever address that is.
+    #[tokio::test]
+    async fn a_connection_to_this_machine_is_known() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let there = listener.local_addr().unwrap();
+        let dial = |from: &str| {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(from.parse().unwrap()).unwrap();
+            socket.connect(there)
+        };
+        assert!(is_own(&dial("127.0.0.1:0").await.unwrap()));
+        assert!(!is_own(&dial("127.0.0.2:0").await.unwrap()));
+    }
 }

@@ -4,7 +4,9 @@
 //! both were judged; anything else is refused whole. A request with a secret cannot ask for a part of an answer, or for one
 //! that is packed: an echo would not be found in it.
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE, TRANSFER_ENCODING,
+};
 
 use crate::id::SecretName;
 use crate::identity::TenantScope;
@@ -81,7 +83,12 @@ pub(super) fn check_unpacked(headers: &HeaderMap) -> Result<(), Fault> {
         .get_all(CONTENT_ENCODING)
         .iter()
         .any(|coding| *coding != UNPACKED);
-    if packed {
+    // What HTTP itself undoes, and no more: the guest could undo the rest.
+    let wrapped = headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if packed || wrapped {
         let why = "the answer to a request with a secret is packed: it cannot be looked through";
         return Err(Fault::new(FaultKind::Protocol, why));
     }
@@ -103,7 +110,7 @@ async fn reveal(
 ) -> Result<String, Fault> {
     let name = SecretName::new(name).map_err(|error| denied(error.to_string()))?;
     let found = secrets.reveal(scope, &name).await.map_err(|error| {
-        tracing::error!(%error, "a secret cannot be read");
+        tracing::error!(tenant.id = %scope.tenant(), %error, "a secret cannot be read");
         Fault::new(FaultKind::Internal, "a secret cannot be read")
     })?;
     let secret = found.ok_or_else(|| denied(format!("there is no secret `{name}`")))?;

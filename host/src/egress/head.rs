@@ -99,20 +99,29 @@ pub(super) fn write(
             .or_insert(value(idempotency_key)?);
     }
     let size = size(&headers) + parts.method.as_str().len() as u64 + path.as_str().len() as u64;
-    let max = limits.request_head_bytes_max;
-    if size > u64::from(max) {
-        return Err(Fault::limit(
-            FaultKind::RequestHead(max),
-            "request_head_bytes_max",
-            u64::from(max),
-            "bytes",
-        ));
-    }
+    check_size(size, limits)?;
     let mut request = http::Request::new(());
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = path.into();
     *request.headers_mut() = headers;
     Ok((request, size))
+}
+
+/// Check the bytes of a head.
+///
+/// # Errors
+/// `RequestHead` if they are too many.
+pub(super) fn check_size(bytes: u64, limits: &EgressSettings) -> Result<(), Fault> {
+    let max = limits.request_head_bytes_max;
+    if bytes <= u64::from(max) {
+        return Ok(());
+    }
+    Err(Fault::limit(
+        FaultKind::RequestHead(max),
+        "request_head_bytes_max",
+        u64::from(max),
+        "bytes",
+    ))
 }
 
 /// Bytes of headers as they are sent.

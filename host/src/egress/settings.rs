@@ -1,7 +1,6 @@
 //! Every limit of outgoing HTTP: its name, unit, default and the reason for that default.
 //!
-//! Invariant: what an operator sets here bounds what any tenant may grant; no other file of `egress` holds a number that
-//! bounds a request.
+//! Invariant: what an operator sets here bounds what any tenant may grant.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +8,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::millis;
+use crate::error::{Error, Result};
+use crate::registry::HttpGrant;
+use crate::turn::HTTP_RECORDS_MAX;
+
+use super::address::AddressFilter;
+
+/// Most hosts that an operator may list.
+const HOSTS_MAX: usize = 256;
 
 /// What requests to the outside may be, and where they may go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +24,8 @@ pub struct EgressSettings {
     /// Hosts that agents may be granted at all, as in a grant without `http:` (`api.example.com`, `*.example.com:8443`).
     /// Empty: any that is public.
     pub hosts: Vec<String>,
-    /// Networks that are not the public internet and may be dialled all the same: `10.1.0.0/16`.
+    /// Networks that are not the public internet and may be dialled all the same, `10.1.0.0/16`, for the names in `hosts`,
+    /// which must then say something.
     pub allow_private: Vec<String>,
     /// A PEM file of authorities that servers' certificates are trusted by beside the public ones. Empty: none.
     pub ca_file: PathBuf,
@@ -65,7 +73,7 @@ impl Default for EgressSettings {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(30),
             between_bytes: Duration::from_secs(10),
-            total: Duration::from_secs(60),
+            total: Duration::from_mins(1),
             request_head_bytes_max: 32 << 10,
             request_body_bytes_max: 4 << 20,
             response_head_bytes_max: 32 << 10,
@@ -76,5 +84,42 @@ impl Default for EgressSettings {
             tenant_connections_max: 32,
             connections_max: 256,
         }
+    }
+}
+
+impl EgressSettings {
+    /// Check what can be wrong without a look at files.
+    ///
+    /// # Errors
+    /// `Invalid` that names the setting.
+    pub fn check(&self) -> Result<()> {
+        AddressFilter::new(&self.allow_private)?;
+        self.hosts()?;
+        if !self.allow_private.is_empty() && self.hosts.is_empty() {
+            let reason = "set without egress.hosts, it would open these networks to every name that a tenant grants itself: list \
+                          there whom agents may ask";
+            return Err(Error::invalid("egress.allow_private", reason));
+        }
+        let most = HTTP_RECORDS_MAX as u32;
+        if self.turn_requests_max > most {
+            let reason = format!(
+                "{}; a turn keeps a record of {most} at most",
+                self.turn_requests_max
+            );
+            return Err(Error::invalid("egress.turn_requests_max", reason));
+        }
+        Ok(())
+    }
+
+    pub(super) fn hosts(&self) -> Result<Vec<HttpGrant>> {
+        if self.hosts.len() > HOSTS_MAX {
+            let reason = format!("{} hosts; at most {HOSTS_MAX}", self.hosts.len());
+            return Err(Error::invalid("egress.hosts", reason));
+        }
+        let read = |host: &String| {
+            let grant = format!("http:{host}").parse::<HttpGrant>();
+            grant.map_err(|error| Error::invalid("egress.hosts", error.to_string()))
+        };
+        self.hosts.iter().map(read).collect()
     }
 }

@@ -11,9 +11,7 @@ use crate::id::words;
 
 mod http;
 
-pub use http::{
-    HOST_BYTES_MAX, HTTP_GRANTS_MAX, HostName, HttpGrant, HttpScheme, Origin, split_port,
-};
+pub use http::{HTTP_GRANTS_MAX, HostName, HttpGrant, HttpScheme, Origin, split_port};
 
 /// One capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,7 +152,7 @@ impl GrantSet {
     pub fn covers(&self, grant: &AnyGrant) -> bool {
         match grant {
             AnyGrant::Word(grant) => self.has(*grant),
-            AnyGrant::Http(grant) => self.http.iter().any(|own| own.covers(grant)),
+            AnyGrant::Http(grant) => self.covers_http(grant),
         }
     }
 
@@ -164,11 +162,18 @@ impl GrantSet {
         words.chain(self.http.iter().cloned().map(AnyGrant::Http))
     }
 
-    /// The same without the hosts that `keep` leaves out.
+    /// The same with those hosts only that `other` allows too.
     #[must_use]
-    pub fn with_http(mut self, keep: impl Fn(&HttpGrant) -> bool) -> Self {
-        self.http.retain(keep);
+    pub fn within_hosts_of(mut self, other: &Self) -> Self {
+        let narrower = other.http.iter().filter(|host| self.covers_http(host));
+        let narrower: Vec<_> = narrower.cloned().collect();
+        self.http.retain(|host| other.covers_http(host));
+        self.http.extend(narrower);
         self
+    }
+
+    fn covers_http(&self, grant: &HttpGrant) -> bool {
+        self.http.iter().any(|own| own.covers(grant))
     }
 
     /// All capabilities that there are, and no host.

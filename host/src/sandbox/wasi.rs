@@ -20,7 +20,7 @@ use wasmtime_wasi_http::WasiHttpCtxView;
 use crate::clock::{Clock, SystemClock};
 
 use super::SandboxLimits;
-use super::http::{Http, Outgoing};
+use super::http::{self, Http, Outgoing};
 use super::state::GuestState;
 
 mod stdio;
@@ -137,6 +137,5 @@ pub(super) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
 
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    Ok(())
+    http::link(linker)
 }

@@ -13,6 +13,9 @@ use super::SecretValue;
 /// Tells this use of the host's key from any other.
 const CONTEXT: &str = "warren 2026-11 secrets of a tenant";
 
+/// How values are sealed: the first byte of what is kept, so that another way can come.
+const WAY: u8 = 1;
+
 /// Seals and opens.
 #[derive(Clone)]
 pub struct Vault([u8; 32]);
@@ -42,7 +45,7 @@ impl Vault {
         self.key(tenant)?
             .seal_in_place_append_tag(unique, about, &mut text)
             .map_err(|_| Error::internal("sealing a secret", "it is too long"))?;
-        Ok([&nonce[..], &text].concat())
+        Ok([&[WAY][..], &nonce, &text].concat())
     }
 
     /// Open what was sealed for this tenant and name.
@@ -54,6 +57,7 @@ impl Vault {
             let why = "it was sealed for another, by another host, or changed";
             Error::internal("opening a secret", why)
         };
+        let sealed = sealed.strip_prefix(&[WAY]).ok_or_else(wrong)?;
         let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
         let mut text = text.to_vec();

@@ -251,7 +251,13 @@ impl Turn {
         let (http, failed) = self.http.records();
         let mut logs = self.logs;
         if !failed.is_empty() {
-            logs.extend(failed);
+            // As far as there is room: the requests' own records have them all.
+            let mut room = self.limits.log_bytes_max.saturating_sub(self.log_bytes);
+            logs.extend(failed.into_iter().take_while(|line| {
+                let fits = line.message.len() <= room;
+                room = room.saturating_sub(line.message.len());
+                fits
+            }));
             logs.sort_by_key(|line| line.at_ms);
         }
         TurnOutput {

@@ -48,8 +48,15 @@ impl Desk {
         names.set("a.test", &[HERE]);
         names.set("b.a.test", &[HERE]);
         let resolver = Arc::clone(&names);
+        let port = server.port;
         let host = TestHost::with(Arc::new(SystemClock), |settings| {
             settings.resolver = resolver;
+            let hosts = [
+                format!("http://*.test:{port}"),
+                format!("*.test:{port}"),
+                "http://a.test:1".to_owned(),
+            ];
+            settings.egress.hosts = hosts.to_vec();
             change(settings);
         })
         .await;
@@ -121,11 +128,11 @@ async fn a_request_is_sent_as_it_was_judged_and_is_on_record() {
     let desk = Desk::new().await;
     let post = json!({ "method": "POST", "body": "hello", "headers": [["x-a", "1"], ["content-length", "5"]] });
     let (answers, record) = desk.send(vec![desk.ask("/echo?q=1", post)]).await;
-    let port = desk.server.port;
+    let listens_at = desk.server.port;
     let turn = record.turn.as_str();
     let agent = concat!("warren/", env!("CARGO_PKG_VERSION"));
     let sent = format!(
-        "POST /echo?q=1 HTTP/1.1\r\nx-a: 1\r\ncontent-length: 5\r\nhost: a.test:{port}\r\nuser-agent: {agent}\r\n\
+        "POST /echo?q=1 HTTP/1.1\r\nx-a: 1\r\ncontent-length: 5\r\nhost: a.test:{listens_at}\r\nuser-agent: {agent}\r\n\
          idempotency-key: {turn}-1\r\n\r\nhello"
     );
     assert_eq!(desk.server.seen(), [sent.as_str()]);
@@ -135,7 +142,7 @@ async fn a_request_is_sent_as_it_was_judged_and_is_on_record() {
         ("200", Some(sent.as_str()))
     );
     let http = &record.http[0];
-    let origin = format!("http://a.test:{port}");
+    let origin = format!("http://a.test:{listens_at}");
     assert_eq!(
         (http.method.as_str(), &http.origin, http.status, &http.error),
         ("POST", &origin, Some(200), &None)
@@ -348,7 +355,7 @@ async fn the_operator_bounds_what_any_tenant_may_grant() {
 /// A turn that ends takes its connections along, and what it asked is on record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_ends_with_its_turn() {
-    let desk = Desk::new().await;
+    let desk = Desk::with(|settings| settings.egress.tenant_connections_max = 1).await;
     let mut asker = guests::bytes("asker");
     asker.extend(b"\x00\x06\x05other");
     let grant = format!("http:http://a.test:{}", desk.server.port);
@@ -366,5 +373,9 @@ async fn a_request_ends_with_its_turn() {
     let record = desk.host.turn(&id).await;
     assert_eq!(record.outcome, TurnOutcome::TimedOut);
     assert_eq!((record.http.len(), record.http[0].status), (1, None));
+    desk.server.wait_for_an_end();
+    desk.grant(&grant).await;
+    let again = desk.came(desk.ask("/bytes/1", json!({}))).await;
+    assert_eq!(again, "200", "its place is free");
     desk.stop().await;
 }

@@ -120,15 +120,10 @@ impl PushOptions {
 
     fn read(pairs: Vec<(String, String)>) -> Result<Self> {
         let mut options = Self::default();
+        let mut words = Vec::new();
         for (name, value) in pairs {
             match name.as_str() {
-                "grant" if value == Self::NO_GRANTS => {
-                    options.only.get_or_insert_default();
-                }
-                "grant" if value == Self::ASKED => options.asked = true,
-                "grant" => {
-                    options.only.get_or_insert_default().push(value.parse()?);
-                }
+                "grant" => words.push(value),
                 "dry_run" => {
                     options.dry_run = value.parse().map_err(|_| {
                         Error::invalid(
@@ -146,6 +141,20 @@ impl PushOptions {
                         ),
                     ));
                 }
+            }
+        }
+        match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [] => {}
+            [Self::NO_GRANTS] => options.only = Some(Vec::new()),
+            [Self::ASKED] => options.asked = true,
+            ref words => {
+                let alone = |word: &&&str| [Self::NO_GRANTS, Self::ASKED].contains(*word);
+                if let Some(word) = words.iter().find(alone) {
+                    let reason = format!("`{word}` stands alone, or grants are named");
+                    return Err(Error::invalid("grant", reason));
+                }
+                let grants = words.iter().map(|word| word.parse());
+                options.only = Some(grants.collect::<Result<_>>()?);
             }
         }
         Ok(options)
@@ -262,7 +271,7 @@ mod tests {
     #[test]
     fn a_push_narrows_what_the_manifest_asks_for() {
         let asked = set("events:publish working:read http:*.example.com http:a.test");
-        let table: [Row; 10] = [
+        let table: [Row; 13] = [
             (&[], Some("events:publish working:read")),
             (&[("grant", "none")], Some("")),
             (&[("grant", "working:read")], Some("working:read")),
@@ -279,6 +288,9 @@ mod tests {
                 &[("grant", "asked")],
                 Some("events:publish working:read http:*.example.com http:a.test"),
             ),
+            (&[("grant", "none"), ("grant", "asked")], None),
+            (&[("grant", "asked"), ("grant", "http:a.test")], None),
+            (&[("grant", "none"), ("grant", "none")], None),
             (&[("grant", "http:example.com")], None),
             (&[("grant", "knowledge:read")], None),
             (&[("grant", "everything")], None),

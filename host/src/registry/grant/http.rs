@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// request.
 pub const HTTP_GRANTS_MAX: usize = 64;
 /// Longest host name in bytes: the limit of the domain name system.
-pub const HOST_BYTES_MAX: usize = 253;
+const HOST_BYTES_MAX: usize = 253;
 /// Longest part of a name between two dots.
 const LABEL_BYTES_MAX: usize = 63;
 /// What the word of such a grant begins with.

@@ -80,6 +80,7 @@ impl Operation {
             "/v1/memory/procedures/{name}",
             "/v1/memory/sessions/{id}",
             "/v1/signing-keys/{key}",
+            "/v1/secrets/{name}",
         ];
         self.method == "PUT" && made.contains(&self.path.as_str())
     }

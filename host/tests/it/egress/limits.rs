@@ -35,10 +35,52 @@ async fn bytes_and_headers_hold_at_their_limits_and_one_past() {
             ("/headers/9", json!({}), "HttpResponseHeaderSectionSize"),
             ("/head/30000", json!({}), "200"),
             ("/head/40000", json!({}), "HttpResponseHeaderSectionSize"),
-            ("/echo", long(20_000), "200"),
+            ("/echo", long(15_000), "200"),
         ],
     )
     .await;
+    desk.stop().await;
+}
+
+/// What the library would keep of a request without a bound, in the host's memory: it is not even made.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_of_a_request_hold_at_their_limits_and_one_past() {
+    let desk = Desk::new().await;
+    let path = |bytes: usize| format!("/{}", "x".repeat(bytes - 1));
+    let authority = |bytes: usize| json!({ "authority": "x".repeat(bytes) });
+    let method = |bytes: usize| json!({ "method": "X".repeat(bytes) });
+    for (path, more, expect, made) in [
+        (path(8 << 10), json!({}), "404", 1),
+        (path((8 << 10) + 1), json!({}), "refused: path", 0),
+        (path(2), authority(280), "HttpRequestUriInvalid", 1),
+        (path(2), authority(281), "refused: authority", 0),
+        (path(2), method(32), "404", 1),
+        (path(2), method(33), "refused: method", 0),
+    ] {
+        let (answers, record) = desk.send(vec![desk.ask(&path, more)]).await;
+        assert_eq!(
+            (came(&answers[0]).as_str(), record.http.len()),
+            (expect, made)
+        );
+    }
+    desk.stop().await;
+}
+
+/// A connection is closed when its time is up, also when nobody reads what it brings.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_reads_holds_its_place_no_longer_than_it_may() {
+    let desk = Desk::with(|settings| {
+        settings.egress.total = Duration::from_millis(100);
+        settings.egress.tenant_connections_max = 2;
+    })
+    .await;
+    let unread = desk.ask("/stalls", json!({ "hold": true }));
+    let late = desk.ask("/silent", json!({}));
+    let asks = vec![unread.clone(), late.clone(), late.clone(), unread, late];
+    let (answers, _) = desk.send(asks).await;
+    let came: Vec<_> = answers.iter().map(came).collect();
+    let past = "HttpResponseTimeout";
+    assert_eq!(came, ["200", past, past, "200", past]);
     desk.stop().await;
 }
 

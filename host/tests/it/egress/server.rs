@@ -7,22 +7,28 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
-use warren::egress::Resolve;
+use warren::egress::{Held, Resolve};
 use warren::registry::HostName;
 
 /// Where it listens.
 pub(super) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Connections of a test whose ends nobody has waited for yet.
+const CONNECTIONS_MAX: usize = 1_000;
 
 /// The server.
 pub(super) struct Server {
     pub(super) port: u16,
     seen: Arc<Mutex<Vec<String>>>,
     connections: Arc<AtomicUsize>,
+    /// Tells of each connection that is over.
+    ends: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Server {
@@ -38,23 +44,28 @@ impl Server {
 
     fn start(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind((HERE, 0)).unwrap();
+        let (end, ends) = mpsc::sync_channel(CONNECTIONS_MAX);
         let server = Self {
             port: listener.local_addr().unwrap().port(),
             seen: Arc::default(),
             connections: Arc::default(),
+            ends: Mutex::new(ends),
         };
         let (seen, connections) = (Arc::clone(&server.seen), Arc::clone(&server.connections));
         // It ends with the process, which holds one test.
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (seen, tls) = (Arc::clone(&seen), tls.clone());
-                thread::spawn(move || match tls {
-                    None => serve(stream, &seen),
-                    Some(config) => {
-                        let connection = ServerConnection::new(config).unwrap();
-                        serve(StreamOwned::new(connection, stream), &seen);
+                let (seen, tls, end) = (Arc::clone(&seen), tls.clone(), end.clone());
+                thread::spawn(move || {
+                    match tls {
+                        None => serve(stream, &seen),
+                        Some(config) => {
+                            let connection = ServerConnection::new(config).unwrap();
+                            serve(StreamOwned::new(connection, stream), &seen);
+                        }
                     }
+                    let _ = end.send(());
                 });
             }
         });
@@ -64,6 +75,12 @@ impl Server {
     /// What it was sent, each head with its body.
     pub(super) fn seen(&self) -> Vec<String> {
         self.seen.lock().clone()
+    }
+
+    /// Wait until one more connection is over: answered, or given up by the other side.
+    pub(super) fn wait_for_an_end(&self) {
+        let patience = std::time::Duration::from_secs(30);
+        self.ends.lock().recv_timeout(patience).unwrap();
     }
 
     /// How often anybody connected.
@@ -115,6 +132,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 
 fn answer(stream: &mut (impl Read + Write), request: &str) -> std::io::Result<()> {
     let path = request.split(' ').nth(1).unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
     let mut parts = path.trim_start_matches('/').split('/');
     let (what, count) = (parts.next().unwrap_or_default(), parts.next());
     let count: usize = count.and_then(|n| n.parse().ok()).unwrap_or_default();
@@ -215,7 +233,7 @@ impl Names {
 
 #[async_trait]
 impl Resolve for Names {
-    async fn resolve(&self, host: &HostName) -> std::io::Result<Vec<IpAddr>> {
+    async fn resolve(&self, host: &HostName, _held: Held) -> std::io::Result<Vec<IpAddr>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let found = self.names.lock().get(host.as_str()).cloned();
         Ok(found.unwrap_or_default())

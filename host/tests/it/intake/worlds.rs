@@ -75,6 +75,7 @@ async fn interfaces_that_take_a_grant_or_that_nothing_gives() {
     let outgoing = |import: &String| import.starts_with("wasi:http/outgoing-handler@");
     assert!(http.imports.iter().any(outgoing), "{:?}", http.imports);
     assert_eq!(http.manifest.grants.http().len(), 2, "it says whom it asks");
+    let desk = Desk::new();
     let sockets = importing(r#"(import "wasi:sockets/tcp@0.2.6" (instance))"#);
     desk.refuse(
         &sockets,

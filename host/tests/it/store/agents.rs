@@ -6,12 +6,13 @@ use warren::bus::Announcement;
 use warren::clock::{Clock, Timestamp};
 use warren::error::Error;
 use warren::id::{AgentName, Digest};
-use warren::registry::{AgentStatus, CONFIG_BYTES_MAX, NewVersion};
+use warren::registry::{AgentStatus, AnyGrant, CONFIG_BYTES_MAX, GrantSet, NewVersion};
 
 use super::{Fixture, event, on_every_store};
 
 on_every_store![
     a_version_is_current_from_its_deploy_on,
+    an_old_version_brings_no_host_back,
     the_directory_is_never_stale,
     an_event_goes_where_the_last_deploy_says,
     a_status_is_kept_and_told,
@@ -64,6 +65,31 @@ async fn a_version_is_current_from_its_deploy_on(f: &Fixture) {
         shown,
         [(2, Digest::of(b"two"), 7), (1, Digest::of(b"one"), 7)]
     );
+}
+
+async fn an_old_version_brings_no_host_back(f: &Fixture) {
+    let set = |words: &str| -> GrantSet {
+        let grants = words.split_whitespace().map(str::parse::<AnyGrant>);
+        grants.map(Result::unwrap).collect()
+    };
+    let deploy = async |component: &str, grants: &str| {
+        let version = NewVersion {
+            grants: set(grants),
+            ..f.version("asker", component, &["order.placed"])
+        };
+        f.agents.deploy(&f.scope, version).await.unwrap();
+    };
+    deploy("one", "working:read http:a.test http:b.example.com").await;
+    deploy("two", "http:*.example.com").await;
+    let asker = name("asker");
+    for (to, expect) in [
+        (None, "working:read http:b.example.com"),
+        (Some(2), "http:b.example.com"),
+        (Some(1), "working:read http:b.example.com"),
+    ] {
+        let back = f.agents.rollback(&f.scope, &asker, to, Timestamp(9));
+        assert_eq!(back.await.unwrap().grants, set(expect), "{to:?}");
+    }
 }
 
 async fn the_directory_is_never_stale(f: &Fixture) {

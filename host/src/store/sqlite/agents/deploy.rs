@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::super::rows::{Sql as _, to_json};
+use super::super::rows::{Sql as _, from_json, to_json};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::AgentId;
@@ -71,7 +71,8 @@ pub(super) fn deploy(conn: &Connection, new: &NewVersion, agents_max: u64) -> Re
     Ok(Change::Updated)
 }
 
-/// Point an agent at the version of this number, or at the one before the current.
+/// Point an agent at the version of this number, or at the one before the current. A host that it may ask no more, because
+/// that was taken back since, does not return with an old version.
 ///
 /// # Errors
 /// `NotFound` if there is none.
@@ -92,6 +93,21 @@ pub(super) fn point_at(
         let name = to.map_or("the one before the current".to_owned(), |to| to.to_string());
         Error::not_found("version", name)
     })?;
+    let granted = |number: Option<u32>| -> Result<GrantSet> {
+        let text: String = conn
+            .prepare_cached(
+                "SELECT v.grants FROM agent_versions v JOIN agents a ON a.id = v.agent
+                 WHERE v.agent = ?1 AND v.number = coalesce(?2, a.version)",
+            )
+            .and_then(|mut statement| statement.query_row(params![id.0, number], |row| row.get(0)))
+            .during("reading what a version is granted")?;
+        from_json(&text)
+    };
+    let (current, before) = (granted(None)?, granted(Some(number))?);
+    let kept = before.clone().within_hosts_of(&current);
+    if kept != before {
+        grant(conn, id, number, &to_json(&kept)?)?;
+    }
     set_version(conn, id, number, now)
 }
 
