@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::events::{Event, EventFilter, Json as Payload, NewEvent, ReplyAddress, Topic};
 use crate::id::{AgentName, EventId, EventType, Label};
 use crate::identity::TenantScope;
-use crate::registry::{Agent, Directory, TIMEOUT_MS_MAX};
+use crate::registry::{Agent, AgentStatus, Directory, TIMEOUT_MS_MAX};
 use crate::turn::TurnFilter;
 
 use super::auth::Caller;
@@ -101,10 +101,17 @@ fn asked_type(directory: &Directory, name: &AgentName, said: Option<&str>) -> Re
         Some(text) => EventType::new(text).map_err(named("type"))?,
         None => only_type(agent)?,
     };
+    if agent.status != AgentStatus::Active {
+        let state = agent.status.as_str();
+        return Err(Error::conflict(
+            "agent",
+            format!("`{name}` is {state}: it answers when it runs again"),
+        ));
+    }
     let tool = directory.tool_for(&event_type).map_err(|e| match e {
         Error::NotFound { .. } => Error::conflict(
             "agent",
-            format!("`{name}` is not an active tool that handles `{event_type}`"),
+            format!("`{name}` is not a tool that handles `{event_type}`"),
         ),
         other => other,
     })?;

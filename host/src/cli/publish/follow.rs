@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::api::types::{EventView, Listing, TurnView};
+use crate::api::types::{AgentView, EventView, Listing, TurnView};
 use crate::cli::Context;
 use crate::cli::client::{Client, Request};
 use crate::cli::failure::{Exit, Failure, Result};
 use crate::cli::{events, turns};
-use crate::id::EventId;
+use crate::id::{AgentName, EventId};
 use crate::turn::TurnOutcome;
 
 /// Between two looks at an event that is being worked on.
@@ -107,6 +107,9 @@ pub(crate) fn settle(client: &Client, id: &EventId, until: Instant) -> Result<St
                 turns: turns.items,
             });
         };
+        if let Some(failure) = stopped(client, id, &open.agent)? {
+            return Err(failure);
+        }
         if Instant::now() >= until {
             let message = format!(
                 "{} is not done with {id}: {} after {} failed attempts",
@@ -118,6 +121,20 @@ pub(crate) fn settle(client: &Client, id: &EventId, until: Instant) -> Result<St
         }
         thread::sleep(POLL);
     }
+}
+
+/// Why nothing becomes of an event while an agent is as it is: waiting would be in vain.
+fn stopped(client: &Client, id: &EventId, agent: &AgentName) -> Result<Option<Failure>> {
+    let agent: AgentView = client
+        .send(Request::get(&["agents", agent.as_str()]))?
+        .read()?;
+    let resume = match agent.status.as_str() {
+        "active" => return Ok(None),
+        "paused" => format!("`warren agents resume {}` lets it run", agent.name),
+        _ => format!("`warren agents show {}` says why", agent.name),
+    };
+    let message = format!("{} is {}, so {id} waits", agent.name, agent.status);
+    Ok(Some(Failure::of(Exit::Busy, message).hint(resume)))
 }
 
 fn print(step: &Step, context: &Context) -> Result<()> {

@@ -111,6 +111,8 @@ async fn what_cannot_be_called_is_refused_before_anything_is_published() {
         let path = format!("/v1/agents/{agent}/call");
         acme.post(&path, &body).await.problem(status, code);
     }
+    let off = acme.post("/v1/agents/off/call", &json!({})).await.text();
+    assert!(off.contains("`off` is paused"), "{off}");
     assert_eq!(acme.get("/v1/events").await.ok()["items"], json!([]));
 }
 

@@ -372,6 +372,12 @@ fn change(tenant: &Client<'_>) {
     let turn = text(&letters, "/items/0/turn");
     tenant.says(&["dead-letters", "replay", &turn], &["replayed 1"]);
     tenant.says(&["agents", "pause", "probe"], &["paused"]);
+    // Nothing becomes of it until somebody resumes the agent: it is not waited for.
+    let (_, vain) = tenant.run(6, &["publish", "probe.run", "[]", "--wait"]);
+    assert!(
+        vain.contains("probe is paused") && vain.contains("warren agents resume probe"),
+        "{vain}"
+    );
     tenant.says(&["agents", "resume", "probe"], &["active"]);
     tenant.says(&["agents", "restart", "probe"], &["active"]);
     tenant.run(2, &["agents", "delete", "probe"]);
